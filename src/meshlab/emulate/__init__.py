@@ -1,0 +1,1 @@
+"""The embedded cluster: real processes and wire-compatible services on loopback addresses of one machine."""
