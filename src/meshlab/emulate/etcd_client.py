@@ -1,7 +1,6 @@
 """A client of real etcd over its JSON gateway, with the calls an API server and a machine need.
 
-The gateway is part of every etcd since 3.0 (``/v3/...``, JSON over HTTP): bytes travel in base64, 64-bit numbers as
-strings, zero fields are left out. Its streams are lines of ``{"result": ...}``.
+The gateway is part of every etcd since 3.0 (``/v3/...``, JSON over HTTP); its streams are lines of ``{"result": ...}``.
 """
 
 from __future__ import annotations
@@ -12,250 +11,57 @@ import contextlib
 import json
 import ssl
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from meshlab.emulate.etcd_wire import (
+    Alarm,
+    Compacted,
+    Compare,
+    DeleteResponse,
+    EtcdError,
+    EtcdUnavailable,
+    KeyValue,
+    Member,
+    Op,
+    PutResponse,
+    RangeResult,
+    Status,
+    TxnResult,
+    WatchBatch,
+    WatchEvent,
+    member_of,
+    prefix_end,
+    put_json,
+    range_result,
+    refusal,
+    revision_of,
+    span,
+    txn_response,
+    watch_event,
+)
 
 if TYPE_CHECKING:
     import aiohttp
 
-_UNAVAILABLE_CODES = frozenset({1, 4, 14})
-"""gRPC CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE: no leader, time-out, member stopping."""
-_OUT_OF_RANGE = 11
-
-
-class EtcdUnavailable(RuntimeError):
-    """No answer, no leader or a time-out. Whether a write took effect is unknown."""
-
-
-class EtcdError(RuntimeError):
-    """etcd refused the request.
-
-    Attributes
-    ----------
-    code
-        gRPC status code (3 invalid argument, 5 not found, 9 failed precondition, 11 out of range, ...).
-    message
-        etcd's own words.
-    """
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"{message} (code {code})")
-        self.code = code
-        self.message = message
-
-
-class Compacted(EtcdError):
-    """The asked revision has been compacted away; ``revision`` is the oldest one left, 0 if etcd did not say."""
-
-    def __init__(self, revision: int, message: str = "mvcc: required revision has been compacted") -> None:
-        super().__init__(_OUT_OF_RANGE, message)
-        self.revision = revision
-
-
-@dataclass(frozen=True, slots=True)
-class KeyValue:
-    """One key at one revision; ``lease`` 0 means none."""
-
-    key: bytes
-    value: bytes
-    create_revision: int
-    mod_revision: int
-    version: int
-    lease: int
-
-
-@dataclass(frozen=True, slots=True)
-class RangeResult:
-    """Keys found, the store's revision when it was read, whether more exist than the limit, and how many in all."""
-
-    kvs: list[KeyValue]
-    revision: int
-    more: bool
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """A condition of a transaction: ``target`` of ``key`` stands in relation ``result`` to ``value``."""
-
-    key: bytes
-    target: Literal["VERSION", "CREATE", "MOD", "VALUE", "LEASE"]
-    result: Literal["EQUAL", "GREATER", "LESS", "NOT_EQUAL"]
-    value: int | bytes
-
-    def _json(self) -> dict[str, Any]:
-        field = {"CREATE": "create_revision", "MOD": "mod_revision"}.get(self.target, self.target.lower())
-        value = _b64(self.value) if isinstance(self.value, bytes) else str(self.value)
-        return {"key": _b64(self.key), "target": self.target, "result": self.result, field: value}
-
-
-@dataclass(frozen=True, slots=True)
-class Op:
-    """One operation of a transaction; made by :meth:`put`, :meth:`get` and :meth:`delete`."""
-
-    kind: Literal["put", "range", "delete_range"]
-    request: dict[str, Any]
-
-    @staticmethod
-    def put(key: bytes, value: bytes, *, lease: int = 0) -> Op:
-        """Writes a key."""
-        return Op("put", _put_json(key, value, lease))
-
-    @staticmethod
-    def get(key: bytes, range_end: bytes | None = None, *, limit: int = 0, keys_only: bool = False) -> Op:
-        """Reads a key, or the keys of [key, range_end)."""
-        return Op("range", _span(key, range_end) | {"limit": str(limit), "keys_only": keys_only})
-
-    @staticmethod
-    def delete(key: bytes, range_end: bytes | None = None) -> Op:
-        """Deletes a key, or the keys of [key, range_end)."""
-        return Op("delete_range", _span(key, range_end))
-
-
-@dataclass(frozen=True, slots=True)
-class PutResponse:
-    """A put inside a transaction took effect."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteResponse:
-    """How many keys a delete inside a transaction removed."""
-
-    deleted: int
-
-
-@dataclass(frozen=True, slots=True)
-class TxnResult:
-    """Which branch ran (``succeeded``: all conditions held), the revision after it, and one answer per operation."""
-
-    succeeded: bool
-    revision: int
-    responses: list[RangeResult | PutResponse | DeleteResponse]
-
-
-@dataclass(frozen=True, slots=True)
-class WatchEvent:
-    """One change of one key; a deletion has the key and its revision in ``kv`` and the last value in ``prev_kv``."""
-
-    type: Literal["PUT", "DELETE"]
-    kv: KeyValue
-    prev_kv: KeyValue | None
-
-
-@dataclass(frozen=True, slots=True)
-class WatchBatch:
-    """Changes up to ``revision``; a batch without events is a progress mark: nothing else happened up to there."""
-
-    revision: int
-    events: list[WatchEvent]
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One member of the etcd cluster as the cluster knows it; a member that never started has no name."""
-
-    id: int
-    name: str
-    peer_urls: list[str]
-    client_urls: list[str]
-    is_learner: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What one member says about itself; ``leader`` is a member id, 0 when it knows none. ``db_size`` in bytes."""
-
-    version: str
-    db_size: int
-    leader: int
-    raft_index: int
-    raft_term: int
-    raft_applied_index: int
-    is_learner: bool
-    errors: list[str]
-    member_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """An alarm raised by a member: NOSPACE or CORRUPT."""
-
-    member_id: int
-    alarm: str
-
-
-def prefix_end(prefix: bytes) -> bytes:
-    """The end of the range that holds exactly the keys with ``prefix`` (``b"\\0"``, all keys, for the empty one)."""
-    for i in range(len(prefix) - 1, -1, -1):
-        if prefix[i] < 0xFF:
-            return prefix[:i] + bytes([prefix[i] + 1])
-    return b"\0"
-
-
-def _b64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _span(key: bytes, range_end: bytes | None) -> dict[str, Any]:
-    span = {"key": _b64(key)}
-    if range_end is not None:
-        span["range_end"] = _b64(range_end)
-    return span
-
-
-def _put_json(key: bytes, value: bytes, lease: int) -> dict[str, Any]:
-    return {"key": _b64(key), "value": _b64(value), "lease": str(lease)}
-
-
-def _key_value(data: dict[str, Any]) -> KeyValue:
-    return KeyValue(
-        base64.b64decode(data.get("key", "")),
-        base64.b64decode(data.get("value", "")),
-        int(data.get("create_revision", 0)),
-        int(data.get("mod_revision", 0)),
-        int(data.get("version", 0)),
-        int(data.get("lease", 0)),
-    )
-
-
-def _revision(data: dict[str, Any]) -> int:
-    return int(data.get("header", {}).get("revision", 0))
-
-
-def _range_result(data: dict[str, Any]) -> RangeResult:
-    kvs = [_key_value(kv) for kv in data.get("kvs", [])]
-    return RangeResult(kvs, _revision(data), bool(data.get("more", False)), int(data.get("count", 0)))
-
-
-def _response(data: dict[str, Any]) -> RangeResult | PutResponse | DeleteResponse:
-    if "response_range" in data:
-        return _range_result(data["response_range"])
-    if "response_delete_range" in data:
-        return DeleteResponse(int(data["response_delete_range"].get("deleted", 0)))
-    return PutResponse()
-
-
-def _event(data: dict[str, Any]) -> WatchEvent:
-    prev = data.get("prev_kv")
-    return WatchEvent(data.get("type", "PUT"), _key_value(data["kv"]), _key_value(prev) if prev else None)
-
-
-def _member(data: dict[str, Any]) -> Member:
-    return Member(
-        int(data["ID"]),
-        data.get("name", ""),
-        list(data.get("peerURLs", [])),
-        list(data.get("clientURLs", [])),
-        bool(data.get("isLearner", False)),
-    )
-
-
-def _refusal(code: int, message: str) -> EtcdUnavailable | EtcdError:
-    if code == _OUT_OF_RANGE and "compacted" in message:
-        return Compacted(0, message)
-    if code in _UNAVAILABLE_CODES:
-        return EtcdUnavailable(message)
-    return EtcdError(code, message)
+__all__ = [
+    "Alarm",
+    "Compacted",
+    "Compare",
+    "DeleteResponse",
+    "EtcdClient",
+    "EtcdError",
+    "EtcdUnavailable",
+    "KeyValue",
+    "Member",
+    "Op",
+    "PutResponse",
+    "RangeResult",
+    "Status",
+    "TxnResult",
+    "WatchBatch",
+    "WatchEvent",
+    "prefix_end",
+]
 
 
 class EtcdClient:
@@ -335,7 +141,7 @@ class EtcdClient:
                 f"{self.base_url}: {path} answered HTTP {status}: {text[:200]!r}"
             ) from error
         if status != 200 or "code" in data:
-            raise _refusal(int(data.get("code", 2)), str(data.get("message", data.get("error", text[:200]))))
+            raise refusal(int(data.get("code", 2)), str(data.get("message", data.get("error", text[:200]))))
         return dict(data)
 
     async def _stream(
@@ -357,7 +163,7 @@ class EtcdClient:
                     if "error" in message:
                         error = message["error"]
                         code = int(error.get("grpc_code", error.get("code", 2)))
-                        raise _refusal(code, str(error.get("message", error)))
+                        raise refusal(code, str(error.get("message", error)))
                     yield message["result"]
         except TimeoutError as error:
             raise EtcdUnavailable(f"{self.base_url}: {path} has been silent for {idle_s} s") from error
@@ -391,36 +197,36 @@ class EtcdClient:
         Compacted
             The revision is older than the last compaction.
         """
-        body = _span(key, range_end) | {
+        body = span(key, range_end) | {
             "limit": str(limit),
             "revision": str(revision),
             "serializable": serializable,
             "keys_only": keys_only,
             "count_only": count_only,
         }
-        return _range_result(await self._call("/v3/kv/range", body))
+        return range_result(await self._call("/v3/kv/range", body))
 
     async def put(self, key: bytes, value: bytes, *, lease: int = 0) -> int:
         """Writes a key and gives the store's new revision."""
-        return _revision(await self._call("/v3/kv/put", _put_json(key, value, lease)))
+        return revision_of(await self._call("/v3/kv/put", put_json(key, value, lease)))
 
     async def delete(self, key: bytes, range_end: bytes | None = None) -> tuple[int, int]:
         """Deletes a key, or the keys of [key, range_end); gives (how many, revision)."""
-        data = await self._call("/v3/kv/deleterange", _span(key, range_end))
-        return int(data.get("deleted", 0)), _revision(data)
+        data = await self._call("/v3/kv/deleterange", span(key, range_end))
+        return int(data.get("deleted", 0)), revision_of(data)
 
     async def txn(
         self, compare: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op] = ()
     ) -> TxnResult:
         """Runs ``success`` if all conditions hold, else ``failure``, atomically."""
         body = {
-            "compare": [condition._json() for condition in compare],
+            "compare": [condition.as_json() for condition in compare],
             "success": [{f"request_{op.kind}": op.request} for op in success],
             "failure": [{f"request_{op.kind}": op.request} for op in failure],
         }
         data = await self._call("/v3/kv/txn", body)
-        responses = [_response(answer) for answer in data.get("responses", [])]
-        return TxnResult(bool(data.get("succeeded", False)), _revision(data), responses)
+        responses = [txn_response(answer) for answer in data.get("responses", [])]
+        return TxnResult(bool(data.get("succeeded", False)), revision_of(data), responses)
 
     async def watch(
         self,
@@ -450,7 +256,7 @@ class EtcdClient:
         EtcdUnavailable
             The connection broke, went silent, or the member lost its leader; resume at the last revision + 1.
         """
-        request = _span(key, range_end) | {
+        request = span(key, range_end) | {
             "start_revision": str(start_revision),
             "prev_kv": prev_kv,
             "progress_notify": progress,
@@ -464,9 +270,9 @@ class EtcdClient:
                     raise EtcdUnavailable(
                         f"watch cancelled: {result.get('cancel_reason', 'no reason given')}"
                     )
-                events = [_event(event) for event in result.get("events", [])]
+                events = [watch_event(event) for event in result.get("events", [])]
                 if events or (progress and not result.get("created", False)):
-                    yield WatchBatch(_revision(result), events)
+                    yield WatchBatch(revision_of(result), events)
         raise EtcdUnavailable(f"{self.base_url}: the watch stream ended")
 
     async def compact(self, revision: int) -> None:
@@ -484,22 +290,22 @@ class EtcdClient:
     async def member_list(self, *, linearizable: bool = True) -> list[Member]:
         """The members of the cluster, by id."""
         data = await self._call("/v3/cluster/member/list", {"linearizable": linearizable})
-        return sorted((_member(member) for member in data.get("members", [])), key=lambda member: member.id)
+        return sorted((member_of(member) for member in data.get("members", [])), key=lambda member: member.id)
 
     async def member_add(self, peer_urls: Sequence[str], *, learner: bool = True) -> Member:
         """Adds a member, as a learner without a vote unless told otherwise."""
         body = {"peerURLs": list(peer_urls), "isLearner": learner}
-        return _member((await self._call("/v3/cluster/member/add", body))["member"])
+        return member_of((await self._call("/v3/cluster/member/add", body))["member"])
 
     async def member_promote(self, member_id: int) -> list[Member]:
         """Gives a learner its vote; refused (code 9) while it lags behind the leader."""
         data = await self._call("/v3/cluster/member/promote", {"ID": str(member_id)})
-        return [_member(member) for member in data.get("members", [])]
+        return [member_of(member) for member in data.get("members", [])]
 
     async def member_remove(self, member_id: int) -> list[Member]:
         """Removes a member."""
         data = await self._call("/v3/cluster/member/remove", {"ID": str(member_id)})
-        return [_member(member) for member in data.get("members", [])]
+        return [member_of(member) for member in data.get("members", [])]
 
     async def status(self) -> Status:
         """What this member says about itself."""
