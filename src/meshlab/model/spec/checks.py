@@ -1,0 +1,320 @@
+"""Whether a spec makes sense: one small function for each rule, each giving problems with their place."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+
+from meshlab.model.errors import Problem
+from meshlab.model.spec.build import link_name
+from meshlab.model.spec.places import Path, Places
+from meshlab.model.spec.schema import Spec
+
+Found = tuple[Path, str, str]
+
+
+def check(spec: Spec, places: Places) -> list[Problem]:
+    """Gives every problem of a spec whose shape is right."""
+    problems = []
+    for rule in RULES:
+        for path, message, hint in rule(spec):
+            line, column = places.of(path)
+            problems.append(Problem(places.file, line, column, message, hint))
+    return problems
+
+
+def _named(spec: Spec) -> Iterator[tuple[Path, str, str]]:
+    """Every named part: where its name stands, the name, its kind."""
+    for i, site in enumerate(spec.sites):
+        yield ("sites", i, "name"), site.name, "site"
+        for j, zone in enumerate(site.zones):
+            yield ("sites", i, "zones", j, "name"), zone.name, "zone"
+    for i, machine in enumerate(spec.machines):
+        yield ("machines", i, "name"), machine.name, "machine"
+    for i, link in enumerate(spec.links):
+        yield ("links", i), link.name or link_name(*link.between), "link"
+    for key, part in (
+        ("overlay", spec.overlay),
+        ("discovery", spec.discovery),
+        ("orchestrator", spec.orchestrator),
+    ):
+        if part:
+            yield (key, "name"), part.name, key
+    for key, parts in (
+        ("raft-groups", spec.raft_groups),
+        ("services", spec.services),
+        ("workloads", spec.workloads),
+        ("groups", spec.groups),
+        ("firewalls", spec.firewalls),
+    ):
+        for i, named in enumerate(parts):
+            yield (key, i, "name"), named.name, key[:-1]
+
+
+def names_are_unique(spec: Spec) -> Iterator[Found]:
+    """A name means one component; scenarios and commands use it alone."""
+    seen: dict[str, str] = {}
+    for path, name, kind in _named(spec):
+        if name in seen:
+            yield (
+                path,
+                f"the name {name!r} is used twice, for a {seen[name]} and a {kind}",
+                "rename one of them",
+            )
+        seen.setdefault(name, kind)
+
+
+def references_are_known(spec: Spec) -> Iterator[Found]:
+    """Every name that a part refers to is there, and is of a kind that fits."""
+    kinds = {name: kind for _, name, kind in _named(spec)}
+
+    def look(path: Path, name: str | None, *fits: str) -> Iterator[Found]:
+        if not name:
+            return
+        known = [n for n, kind in kinds.items() if kind in fits]
+        if name not in kinds:
+            near = get_close_matches(name, known or list(kinds), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+            yield path, f"there is no {' or '.join(fits)} {name!r}", hint
+        elif kinds[name] not in fits:
+            yield path, f"{name!r} is a {kinds[name]}, but a {' or '.join(fits)} is meant here", ""
+
+    places = ("site", "zone", "machine")
+    for i, machine in enumerate(spec.machines):
+        yield from look(("machines", i, "site"), machine.site, "site")
+        yield from look(("machines", i, "zone"), machine.zone, "zone")
+    for i, link in enumerate(spec.links):
+        for j, end in enumerate(link.between):
+            yield from look(("links", i, "between", j), end, *places)
+    if spec.overlay:
+        yield from look(("overlay", "discovery"), spec.overlay.discovery, "discovery")
+    if spec.discovery:
+        yield from look(("discovery", "within"), spec.discovery.within, "orchestrator")
+    for i, group in enumerate(spec.raft_groups):
+        for j, voter in enumerate(group.voters):
+            yield from look(("raft-groups", i, "voters", j), voter, "machine")
+    for i, service in enumerate(spec.services):
+        for j, member in enumerate(service.members):
+            yield from look(("services", i, "members", j), member, "machine", "orchestrator", "overlay")
+        for j, need in enumerate(service.needs):
+            yield from look(
+                ("services", i, "needs", j),
+                need,
+                "service",
+                "raft-group",
+                "overlay",
+                "discovery",
+                "orchestrator",
+                "workload",
+            )
+    for i, workload in enumerate(spec.workloads):
+        for j, name in enumerate(workload.machines):
+            yield from look(("workloads", i, "machines", j), name, "machine")
+        yield from look(("workloads", i, "group"), workload.group, "raft-group")
+    for i, machine_group in enumerate(spec.groups):
+        for j, name in enumerate(machine_group.machines):
+            yield from look(("groups", i, "machines", j), name, "machine")
+    for i, firewall in enumerate(spec.firewalls):
+        for j, name in enumerate(firewall.machines):
+            yield from look(("firewalls", i, "machines", j), name, "machine")
+        for j, rule in enumerate(firewall.rules):
+            for k, source in enumerate(rule.sources):
+                if "/" not in source:
+                    yield from look(
+                        ("firewalls", i, "rules", j, "sources", k), source, "firewall", "site", "group"
+                    )
+    for i, edge in enumerate(spec.drawn):
+        for key, name in (("source", edge.source), ("target", edge.target)):
+            if name not in kinds:
+                near = get_close_matches(name, list(kinds), n=1)
+                yield (
+                    ("drawn", i, key),
+                    f"there is no component {name!r}",
+                    f"did you mean {near[0]!r}?" if near else "",
+                )
+
+
+def machines_have_a_place(spec: Spec) -> Iterator[Found]:
+    """A machine is in a zone or, where a site has none, in the site."""
+    zone_site = {zone.name: site.name for site in spec.sites for zone in site.zones}
+    zoned = {site.name for site in spec.sites if site.zones}
+    for i, machine in enumerate(spec.machines):
+        path: Path = ("machines", i)
+        if not machine.site and not machine.zone:
+            yield path, f"{machine.name} is nowhere", "give it a `zone` or a `site`"
+        elif machine.zone and machine.site and zone_site.get(machine.zone, machine.site) != machine.site:
+            yield (
+                (*path, "zone"),
+                f"zone {machine.zone} is not in site {machine.site}",
+                f"it is in {zone_site[machine.zone]}",
+            )
+        elif machine.site in zoned and not machine.zone:
+            yield (
+                (*path, "site"),
+                f"site {machine.site} has zones, {machine.name} must be in one of them",
+                "give its `zone`",
+            )
+
+
+def addresses_fit(spec: Spec) -> Iterator[Found]:
+    """An address is used once and lies in the subnet of its place; cluster ranges do not overlap."""
+    ranges = {site.name: site.network for site in spec.sites} | {
+        z.name: z.subnet for s in spec.sites for z in s.zones
+    }
+    seen: dict[str, str] = {}
+    for i, machine in enumerate(spec.machines):
+        if not machine.address:
+            continue
+        path: Path = ("machines", i, "address")
+        if machine.address in seen:
+            yield (
+                path,
+                f"{machine.name} has the address of {seen[machine.address]}",
+                "KubeSpan drops the later of two peers",
+            )
+        seen.setdefault(machine.address, machine.name)
+        subnet = ranges.get(machine.zone or machine.site or "", "")
+        if subnet and ipaddress.ip_address(machine.address) not in ipaddress.ip_network(subnet):
+            yield path, f"{machine.address} is not in {subnet} of {machine.zone or machine.site}", ""
+    for i, site in enumerate(spec.sites):
+        for j, zone in enumerate(site.zones):
+            if zone.subnet and site.network and not _within(zone.subnet, site.network):
+                yield (
+                    ("sites", i, "zones", j, "subnet"),
+                    f"{zone.subnet} is not in {site.network} of {site.name}",
+                    "",
+                )
+        for key, other in (("pods", spec.networks.pods), ("services", spec.networks.services)):
+            if site.network and _overlap(site.network, other):
+                yield (
+                    ("sites", i, "network"),
+                    f"{site.network} overlaps the {key} network {other}",
+                    "choose another range",
+                )
+
+
+def _within(inner: str, outer: str) -> bool:
+    a, b = ipaddress.ip_network(inner), ipaddress.ip_network(outer)
+    return a.version == b.version and a.subnet_of(b)  # type: ignore[arg-type]
+
+
+def _overlap(a: str, b: str) -> bool:
+    first, second = ipaddress.ip_network(a), ipaddress.ip_network(b)
+    return first.version == second.version and first.overlaps(second)
+
+
+def raft_members_are_apart(spec: Spec) -> Iterator[Found]:
+    """Two members of one raft group on one machine die together: the group is smaller than it looks."""
+    for i, group in enumerate(spec.raft_groups):
+        for machine, count in Counter(group.voters).items():
+            if count > 1:
+                j = [k for k, voter in enumerate(group.voters) if voter == machine][1]
+                yield (
+                    ("raft-groups", i, "voters", j),
+                    f"{count} members of the raft group {group.name!r} are on one machine, {machine}",
+                    "they would fail together; put each on a machine of its own",
+                )
+    for i, workload in enumerate(spec.workloads):
+        repeated = [m for m, count in Counter(workload.machines).items() if count > 1]
+        if workload.group and repeated:
+            j = [k for k, m in enumerate(workload.machines) if m == repeated[0]][1]
+            yield (
+                ("workloads", i, "machines", j),
+                f"two members of the raft group {workload.group!r} are on one machine, {repeated[0]}",
+                "they would fail together; put each on a machine of its own",
+            )
+
+
+def raft_times_are_legal(spec: Spec) -> Iterator[Found]:
+    """etcd refuses an election time-out under five heartbeats or over 50 s (embed/config.go Validate)."""
+    for i, group in enumerate(spec.raft_groups):
+        if group.engine != "etcd":
+            continue
+        heartbeat = 0.1 if group.heartbeat is None else group.heartbeat
+        election = 1.0 if group.election is None else group.election
+        path: Path = ("raft-groups", i, "election" if group.election is not None else "heartbeat")
+        if heartbeat <= 0:
+            yield (
+                ("raft-groups", i, "heartbeat"),
+                "a heartbeat interval must be over zero",
+                "etcd's default is 100ms",
+            )
+        elif election < 5 * heartbeat:
+            yield (
+                path,
+                f"election time-out {election:g} s is under five heartbeats of {heartbeat:g} s",
+                "etcd will not start",
+            )
+        elif election > 50:
+            yield path, f"election time-out {election:g} s is over 50 s", "etcd will not start"
+
+
+def replicas_have_machines(spec: Spec) -> Iterator[Found]:
+    """As many machines as replicas: where each one's local volume is."""
+    for i, workload in enumerate(spec.workloads):
+        if len(workload.machines) != workload.replicas:
+            yield (
+                ("workloads", i, "replicas" if workload.replicas != 1 else "machines"),
+                f"{workload.name} has {workload.replicas} replicas but {len(workload.machines)} machines",
+                "name one machine for each replica",
+            )
+
+
+def needs_are_acyclic(spec: Spec) -> Iterator[Found]:
+    """What needs itself, by whatever way round, never starts."""
+    needs: dict[str, tuple[str, ...]] = {s.name: s.needs for s in spec.services}
+    paths: dict[str, Path] = {s.name: ("services", i, "needs") for i, s in enumerate(spec.services)}
+    reported: set[frozenset[str]] = set()
+    for start in needs:
+        cycle = _cycle(start, needs)
+        if cycle and frozenset(cycle) not in reported:
+            reported.add(frozenset(cycle))
+            yield (
+                paths[start],
+                f"cyclic dependency: {' -> '.join([*cycle, cycle[0]])}",
+                "take one of the `needs` away",
+            )
+
+
+def _cycle(start: str, needs: dict[str, tuple[str, ...]]) -> list[str] | None:
+    stack: list[tuple[str, list[str]]] = [(start, [start])]
+    seen: set[str] = set()
+    while stack:
+        name, path = stack.pop()
+        for need in needs.get(name, ()):
+            if need == start:
+                return path
+            if need not in seen:
+                seen.add(need)
+                stack.append((need, [*path, need]))
+    return None
+
+
+def places_are_linked(spec: Spec) -> Iterator[Found]:
+    """Two places with machines in them must be joined by a link, or nothing can be said of the way between."""
+    parent = {z.name: s.name for s in spec.sites for z in s.zones}
+    known = {s.name for s in spec.sites} | set(parent) | {m.name for m in spec.machines}
+    joined = {frozenset(link.between) for link in spec.links}
+    if not all(set(link.between) <= known for link in spec.links):
+        return
+    used = sorted({m.zone or m.site for m in spec.machines if (m.zone or m.site) in known} - {None})  # type: ignore[type-var]
+    for i, a in enumerate(used):
+        for b in used[i + 1 :]:
+            ups = [frozenset((x, y)) for x in (a, parent.get(a, a)) for y in (b, parent.get(b, b))]  # type: ignore[arg-type]
+            if not any(pair in joined for pair in ups):
+                yield ("links",), f"no link joins {a} and {b}", f"add `- {{between: [{a}, {b}], latency: …}}`"
+
+
+RULES: tuple[Callable[[Spec], Iterator[Found]], ...] = (
+    names_are_unique,
+    references_are_known,
+    machines_have_a_place,
+    addresses_fit,
+    raft_members_are_apart,
+    raft_times_are_legal,
+    replicas_have_machines,
+    needs_are_acyclic,
+    places_are_linked,
+)

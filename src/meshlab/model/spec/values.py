@@ -1,0 +1,145 @@
+"""The values a spec may hold: quantities with units, distributions, addresses; each with its JSON Schema."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from meshlab.model.distribution import Distribution
+from meshlab.model.units import EXAMPLES, Dimension, UnitError, parse
+
+
+def _quantity(dimension: Dimension) -> tuple[BeforeValidator, WithJsonSchema]:
+    def convert(value: Any) -> float:
+        if not isinstance(value, (str, int, float)):
+            raise UnitError(f"a {dimension} is meant here, for example {EXAMPLES[dimension]}")
+        found = parse(value, dimension)
+        if found < 0:
+            raise UnitError(f"a {dimension} cannot be negative: {value!r}")
+        return found
+
+    schema = {
+        "type": ["string", "number"],
+        "description": f"a {dimension}, for example {EXAMPLES[dimension]}",
+    }
+    return BeforeValidator(convert), WithJsonSchema(schema)
+
+
+Duration = Annotated[float, *_quantity("duration")]
+Rate = Annotated[float, *_quantity("rate")]
+Size = Annotated[float, *_quantity("size")]
+Share = Annotated[float, *_quantity("share")]
+Frequency = Annotated[float, *_quantity("frequency")]
+
+_FORMS = {
+    frozenset({"median", "sigma"}): "lognormal",
+    frozenset({"mean"}): "exponential",
+    frozenset({"low", "high"}): "uniform",
+    frozenset({"low", "mode", "high"}): "triangular",
+}
+
+
+def distribution(value: Any) -> Distribution:
+    """Gives the distribution of a duration: ``0.8ms``, or a map of one of the four forms.
+
+    ``{median, sigma}`` is lognormal, ``{mean}`` exponential, ``{low, high}`` uniform,
+    ``{low, mode, high}`` triangular; ``source`` may stand beside.
+    """
+    if isinstance(value, (str, int, float)):
+        seconds = parse(value, "duration")
+        if seconds < 0:
+            raise UnitError(f"a duration cannot be negative: {value!r}")
+        return Distribution.constant(seconds)
+    if not isinstance(value, dict):
+        raise UnitError(
+            "a duration or a distribution is meant here, for example 12ms or {median: 0.8ms, sigma: 0.35}"
+        )
+    given = {str(key): item for key, item in value.items()}
+    source = str(given.pop("source", ""))
+    kind = _FORMS.get(frozenset(given))
+    if kind is None:
+        forms = "; ".join("{" + ", ".join(sorted(form)) + "}" for form in _FORMS)
+        raise UnitError(
+            f"a distribution with {', '.join(sorted(given)) or 'nothing'} is not known; known are: {forms}"
+        )
+    numbers = {k: (float(v) if k == "sigma" else parse(v, "duration")) for k, v in given.items()}
+    try:
+        match kind:
+            case "lognormal":
+                return Distribution.lognormal(numbers["median"], numbers["sigma"], source)
+            case "exponential":
+                return Distribution.exponential(numbers["mean"], source)
+            case "uniform":
+                return Distribution.uniform(numbers["low"], numbers["high"], source)
+            case _:
+                return Distribution.triangular(numbers["low"], numbers["mode"], numbers["high"], source)
+    except ValueError as error:
+        raise UnitError(str(error)) from None
+
+
+_DURATION_SCHEMA = {"type": ["string", "number"], "description": "a duration, for example 12ms"}
+Spread = Annotated[
+    Distribution,
+    BeforeValidator(distribution),
+    WithJsonSchema(
+        {
+            "description": "a duration: constant (12ms), lognormal {median, sigma}, exponential {mean}, "
+            "uniform {low, high} or triangular {low, mode, high}",
+            "oneOf": [
+                {"type": ["string", "number"]},
+                {
+                    "type": "object",
+                    "properties": {
+                        **{key: _DURATION_SCHEMA for key in ("median", "mean", "low", "mode", "high")},
+                        "sigma": {"type": "number"},
+                        "source": {"type": "string"},
+                    },
+                    "additionalProperties": False,
+                },
+            ],
+        }
+    ),
+]
+
+
+def _address(value: Any) -> str:
+    try:
+        return str(ipaddress.ip_address(str(value)))
+    except ValueError:
+        raise UnitError(f"{value!r} is not an IP address") from None
+
+
+def _prefix(value: Any) -> str:
+    try:
+        return str(ipaddress.ip_network(str(value)))
+    except ValueError as error:
+        raise UnitError(f"{value!r} is not an address range in CIDR notation: {error}") from None
+
+
+Address = Annotated[
+    str, BeforeValidator(_address), WithJsonSchema({"type": "string", "description": "an IP address"})
+]
+Prefix = Annotated[
+    str,
+    BeforeValidator(_prefix),
+    WithJsonSchema({"type": "string", "description": "a range like 10.20.0.0/16"}),
+]
+
+
+def _ports(value: Any) -> tuple[int, int]:
+    parts = str(value).split("-")
+    if not 1 <= len(parts) <= 2 or not all(part.strip().isdigit() for part in parts):
+        raise UnitError(f"{value!r} is not a port or a range of ports like 2379-2380")
+    first, last = int(parts[0]), int(parts[-1])
+    if not 0 < first <= last < 65536:
+        raise UnitError(f"{value!r} is not a range of ports between 1 and 65535")
+    return first, last
+
+
+Ports = Annotated[
+    tuple[int, int],
+    BeforeValidator(_ports),
+    WithJsonSchema({"type": ["string", "integer"], "description": "a port or a range like 2379-2380"}),
+]
