@@ -1,7 +1,8 @@
 """Where a cluster address is served on this machine: the loopback rule of the embedded cluster.
 
-A machine or pod of the emulated cluster keeps and publishes its cluster address (``10.a.b.c``); what listens for it
-is bound to ``127.a.b.c``. Clients outside dial through this rule, so only endpoints differ from a real cluster.
+A machine or pod of the emulated cluster keeps and publishes its cluster address (``10.a.b.c``); what listens
+for it is bound to ``127.a.b.c``. Clients outside dial through this rule, so only endpoints differ from a real
+cluster.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def cluster_address(address: str) -> str:
 def free_port(host: str = "127.0.0.1") -> int:
     """A TCP port of ``host`` that nothing listens on now, for a real server hidden behind the fabric.
 
-    The port is taken from the kernel and released again; a server that needs certainty should bind port 0 itself.
+    The port is taken from the kernel and released again; a server that needs certainty should bind port 0
+    itself.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))

@@ -72,7 +72,7 @@ _WHEELS: dict[str, Callable[[str], Path | None]] = {
 
 
 def _is_script(path: Path) -> bool:
-    """Whether a file is a ``#!`` script: the wheels install Python wrappers, whose pid is not the program's."""
+    """Whether a file is a ``#!`` script: wheels install Python wrappers, whose pid is not the program's."""
     try:
         with path.open("rb") as file:
             return file.read(2) == b"#!"

@@ -1,7 +1,8 @@
-"""A member of the cluster's etcd: a real etcd process with TLS, whose traffic crosses the links of its machine.
+"""A member of the cluster's etcd: a real etcd process with TLS, whose traffic crosses the links of its
+machine.
 
-The process listens on hidden ports of 127.0.0.1; the fabric serves them at the machine's loopback address on etcd's
-well-known ports. What etcd advertises is the loopback address, because peers dial it.
+The process listens on hidden ports of 127.0.0.1; the fabric serves them at the machine's loopback address on
+etcd's well-known ports. What etcd advertises is the loopback address, because peers dial it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A client of real etcd over its JSON gateway, with the calls an API server and a machine need.
 
-The gateway is part of every etcd since 3.0 (``/v3/...``, JSON over HTTP); its streams are lines of ``{"result": ...}``.
+The gateway is part of every etcd since 3.0 (``/v3/...``, JSON over HTTP); its streams are lines of
+``{"result": ...}``.
 """
 
 from __future__ import annotations
@@ -190,7 +191,8 @@ class EtcdClient:
         revision
             As of this revision; 0 for now.
         serializable
-            Answered from this member's own copy without asking the quorum: may be stale, works without a leader.
+            Answered from this member's own copy without asking the quorum: may be stale, works without a
+            leader.
 
         Raises
         ------
@@ -240,14 +242,14 @@ class EtcdClient:
     ) -> AsyncGenerator[WatchBatch, None]:
         """Follows the changes of a key, or of [key, range_end), from ``start_revision`` (0: from now on).
 
-        To miss nothing after a read, start at its revision + 1. With ``progress`` also batches without events are
-        given, at the server's progress interval.
+        To miss nothing after a read, start at its revision + 1. With ``progress`` also batches without events
+        are given, at the server's progress interval.
 
         Parameters
         ----------
         idle_s
-            So many seconds without a byte count as a lost connection. A cut link is silent, so set this to a few of
-            the server's progress intervals, with ``progress``; None waits for ever.
+            So many seconds without a byte count as a lost connection. A cut link is silent, so set this to a
+            few of the server's progress intervals, with ``progress``; None waits for ever.
 
         Raises
         ------

@@ -36,7 +36,7 @@ class EtcdError(RuntimeError):
 
 
 class Compacted(EtcdError):
-    """The asked revision has been compacted away; ``revision`` is the oldest one left, 0 if etcd did not say."""
+    """The revision has been compacted away; ``revision`` is the oldest one left, 0 if etcd did not say."""
 
     def __init__(self, revision: int, message: str = "mvcc: required revision has been compacted") -> None:
         super().__init__(_OUT_OF_RANGE, message)
@@ -57,7 +57,7 @@ class KeyValue:
 
 @dataclass(frozen=True, slots=True)
 class RangeResult:
-    """Keys found, the store's revision when it was read, whether more exist than the limit, and how many in all."""
+    """Keys found, the store's revision then, whether the limit left some out, and how many there are."""
 
     kvs: list[KeyValue]
     revision: int
@@ -117,7 +117,7 @@ class DeleteResponse:
 
 @dataclass(frozen=True, slots=True)
 class TxnResult:
-    """Which branch ran (``succeeded``: all conditions held), the revision after it, and one answer per operation."""
+    """Which branch ran (``succeeded``: all conditions held), the revision, and an answer per operation."""
 
     succeeded: bool
     revision: int
@@ -126,7 +126,7 @@ class TxnResult:
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One change of one key; a deletion has the key and its revision in ``kv`` and the last value in ``prev_kv``."""
+    """One change of a key; a deletion has key and revision in ``kv``, the last value in ``prev_kv``."""
 
     type: Literal["PUT", "DELETE"]
     kv: KeyValue
@@ -135,7 +135,7 @@ class WatchEvent:
 
 @dataclass(frozen=True, slots=True)
 class WatchBatch:
-    """Changes up to ``revision``; a batch without events is a progress mark: nothing else happened up to there."""
+    """Changes up to ``revision``; without events it is a progress mark: nothing else happened up to there."""
 
     revision: int
     events: list[WatchEvent]
@@ -154,7 +154,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What one member says about itself; ``leader`` is a member id, 0 when it knows none. ``db_size`` in bytes."""
+    """What one member says about itself; ``leader`` is a member id, 0 for none; ``db_size`` in bytes."""
 
     version: str
     db_size: int
@@ -176,7 +176,7 @@ class Alarm:
 
 
 def prefix_end(prefix: bytes) -> bytes:
-    """The end of the range that holds exactly the keys with ``prefix`` (``b"\\0"``, all keys, for the empty one)."""
+    """The end of the range of all keys with ``prefix`` (``b"\\0"``, every key, for the empty prefix)."""
     for i in range(len(prefix) - 1, -1, -1):
         if prefix[i] < 0xFF:
             return prefix[:i] + bytes([prefix[i] + 1])

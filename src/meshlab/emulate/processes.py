@@ -1,8 +1,8 @@
 """The child processes of an embedded cluster: started, signalled, and never left behind.
 
-Three nets catch a child when its supervisor goes away: an orderly stop; on Linux the kernel, which kills the child as
-soon as the thread that started it dies (``PR_SET_PDEATHSIG``); and on any system a register on disk (pid and start
-time), from which a later ``up`` or ``down`` cleans up.
+Three nets catch a child when its supervisor goes away: an orderly stop; on Linux the kernel, which kills the
+child as soon as the thread that started it dies (``PR_SET_PDEATHSIG``); and on any system a register on disk
+(pid and start time), from which a later ``up`` or ``down`` cleans up.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class ProcessTable:
         return child if child is not None and child.running else None
 
     async def kill(self, name: str) -> None:
-        """Ends a process and its group at once (SIGKILL) and waits until it is gone; nothing when it does not run."""
+        """Ends a process and its group at once (SIGKILL) and waits until it is gone; if it runs at all."""
         child = self._running(name)
         if child is None:
             return
@@ -257,7 +257,7 @@ class ProcessTable:
 
 
 def leftovers(state_dir: Path) -> list[Leftover]:
-    """Registered processes that still run. Same pid *and* same start time: a reused pid is not one of ours."""
+    """Registered processes that still run: same pid *and* start time, for a reused pid is none of ours."""
     found = []
     for entry in sorted((state_dir / _REGISTER).glob("*.json")):
         try:
