@@ -1,0 +1,8 @@
+"""Exact availability: the structure function of every service, its probability, its minimal cut sets, importance."""
+
+from __future__ import annotations
+
+from meshlab.availability.exact import ServiceAvailability, availability
+from meshlab.availability.structure import structure
+
+__all__ = ["ServiceAvailability", "availability", "structure"]
