@@ -1,0 +1,40 @@
+"""Reading the tables of prices and sizes that come with meshlab: low, mid and high with unit and source."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+
+from meshlab.model.spec import data_file
+
+TRIANGULAR = "triangular between low, mid and high of the table"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of a table: its three points, unit and source."""
+
+    low: float
+    mid: float
+    high: float
+    unit: str
+    source: str
+
+
+def prices() -> dict[str, Row]:
+    """Gives the price table by item."""
+    return {row["item"]: _row(row) for row in _rows("prices.csv")}
+
+
+def growth() -> dict[tuple[str, str], Row]:
+    """Gives sizes and growth by (workload, quantity)."""
+    return {(row["workload"], row["quantity"]): _row(row) for row in _rows("growth.csv")}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with data_file(name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _row(row: dict[str, str]) -> Row:
+    return Row(float(row["low"]), float(row["mid"]), float(row["high"]), row["unit"], row["source"])
