@@ -1,0 +1,167 @@
+"""Up and down, from the outside: start a supervisor of its own, end it, and clean up after one that was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from meshlab.emulate.control import CONTROL, Control, NotUp
+from meshlab.live.target import Target, state_root
+from meshlab.model import LiveError, MeshlabError
+
+SUPERVISOR = "supervisor.json"
+Progress = Callable[[str], None]
+
+
+def state_dir() -> Path:
+    """Gives where the embedded cluster of this user keeps its state."""
+    return state_root() / "embedded"
+
+
+def up(
+    spec: Path, *, state: Path | None = None, progress: Progress | None = None, deadline: float = 120.0
+) -> Target:
+    """Starts the embedded world of a spec and waits until everything in it listens.
+
+    What an earlier, killed supervisor left is cleaned up first. The world is what a customer has before
+    bring-up: an empty AWS account, racked machines in maintenance mode, Omni and discovery.
+
+    Raises
+    ------
+    MeshlabError
+        One is up already.
+    LiveError
+        It did not come up; the message holds the end of its log, and nothing is left behind.
+    """
+    folder = state or state_dir()
+    if supervisor_pid(folder) is not None:
+        raise MeshlabError(
+            "an embedded cluster is up already; see `meshlab emulate status`, end it with `meshlab emulate down`"
+        )
+    clean(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = folder / "supervisor.log"
+    argv = [sys.executable, "-m", "meshlab.emulate.supervisor", str(folder), str(spec.resolve())]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=folder
+        )
+    _register(folder, process.pid)
+    try:
+        _await_ready(folder, process, progress or (lambda _: None), time.monotonic() + deadline)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        process.wait()
+        text = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        clean(folder)
+        if sys.exc_info()[0] is KeyboardInterrupt:
+            raise
+        raise LiveError(f"the embedded cluster did not come up:\n{text.strip()}") from None
+    return Target.embedded(folder)
+
+
+def _register(folder: Path, pid: int) -> None:
+    import psutil
+
+    record = {"pid": pid, "started": psutil.Process(pid).create_time()}
+    (folder / SUPERVISOR).write_text(json.dumps(record))
+
+
+def _await_ready(folder: Path, process: subprocess.Popen[bytes], progress: Progress, deadline: float) -> None:
+    said = ""
+    while not (folder / "target.json").exists():
+        if process.poll() is not None:
+            raise LiveError(f"the supervisor ended with status {process.returncode}")
+        if time.monotonic() > deadline:
+            raise LiveError("the supervisor took too long")
+        with contextlib.suppress(OSError):
+            now = (folder / "progress").read_text().strip()
+            if now and now != said:
+                progress(now)
+                said = now
+        time.sleep(0.05)
+
+
+def supervisor_pid(folder: Path) -> int | None:
+    """Gives the pid of the supervisor that runs in a state directory; None where none does."""
+    import psutil
+
+    try:
+        record = json.loads((folder / SUPERVISOR).read_text())
+        process = psutil.Process(int(record["pid"]))
+        same = abs(process.create_time() - float(record["started"])) < 1.0
+        return process.pid if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except (OSError, ValueError, KeyError, psutil.Error):
+        return None
+
+
+def status(state: Path | None = None) -> dict[str, Any]:
+    """Gives what the supervisor says of its world."""
+    return Control.of(state or state_dir()).call("/status")
+
+
+def down(state: Path | None = None, *, deadline: float = 30.0) -> bool:
+    """Ends the embedded cluster and removes everything of it; whether there was anything to end.
+
+    Works also when its supervisor was killed: what is registered as its process is ended too.
+    """
+    folder = state or state_dir()
+    if not folder.exists():
+        return False
+    pid = supervisor_pid(folder)
+    if pid is not None:
+        with contextlib.suppress(NotUp, MeshlabError):
+            Control.of(folder).call("/down", {}, timeout=deadline)
+        _await_end(pid, deadline)
+    clean(folder)
+    return True
+
+
+def _await_end(pid: int, deadline: float) -> None:
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        try:
+            process.wait(deadline)
+        except psutil.TimeoutExpired:
+            os.kill(pid, signal.SIGKILL)
+            process.wait(10.0)
+
+
+def clean(folder: Path) -> None:
+    """Ends what a dead supervisor left running and removes its state directory."""
+    from meshlab.emulate import processes
+
+    if not folder.exists():
+        return
+    pid = supervisor_pid(folder)
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+        _await_end(pid, 10.0)
+    _end_runners(folder)
+    processes.clean(folder)
+    (folder / CONTROL).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_runners(folder: Path) -> None:
+    """Ends provisioning runners that still work on this embedded cluster: their world is gone."""
+    import psutil
+
+    for process in psutil.process_iter(["cmdline"]):
+        argv = process.info["cmdline"] or []
+        if "meshlab.provision.runner" in argv and any(str(folder) in part for part in argv):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+                process.wait(10.0)
