@@ -134,7 +134,7 @@ class Overlay(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class Discovery(Component):
-    """The discovery service through which KubeSpan peers learn of each other; `within` names who embeds it."""
+    """The discovery service that introduces KubeSpan peers to each other; `within` names who embeds it."""
 
     kind: ClassVar[str] = "discovery"
     endpoint: str = "https://discovery.talos.dev/"
@@ -194,7 +194,7 @@ class Service(Component):
 class Workload(Component):
     """Pods of one kind. A chain workload keeps its data on a disk of one machine and never moves by itself.
 
-    `machines` are where the replicas are placed (in order), `seal` is Vault's, `storage` in bytes per replica.
+    `machines` are where the replicas are placed (in order), `seal` is Vault's, `storage` in bytes each.
     """
 
     kind: ClassVar[str] = "workload"
@@ -221,7 +221,7 @@ class MachineGroup(Component):
 
 @dataclass(frozen=True)
 class FirewallRule:
-    """What a site lets in: protocol, port range and the sources in CIDR notation (or the group's own name)."""
+    """What a site lets in: protocol, port range and the sources in CIDR notation (or a name in the spec)."""
 
     protocol: Literal["tcp", "udp"]
     ports: tuple[int, int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -94,7 +95,7 @@ class Timeline:
         object.__setattr__(
             self, "events", tuple(sorted(self.events, key=lambda e: (e.time, e.component, e.text)))
         )
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in itertools.pairwise(ordered):
             if before.component == after.component and before.end > after.start + 1e-9:
                 raise ValueError(f"intervals of {before.component} overlap: {before} and {after}")
 
@@ -143,7 +144,7 @@ class Timeline:
         )
 
     def shifted(self, seconds: float) -> Timeline:
-        """Gives the timeline with its zero moved: what was at t is at t + seconds; what falls before 0 is cut."""
+        """Gives the timeline with its zero moved: what was at t is at t + seconds; what is before 0 is cut."""
         moved = [
             replace(i, start=max(0.0, i.start + seconds), end=i.end + seconds)
             for i in self.intervals
@@ -274,7 +275,7 @@ def _differences(a: Timeline, b: Timeline) -> Iterator[Difference]:
         end = min(a.horizon, b.horizon)
         cuts = sorted({t for i in (*a.of(component), *b.of(component)) for t in (i.start, i.end) if t <= end})
         last: Difference | None = None
-        for start, stop in zip(cuts, cuts[1:], strict=False):
+        for start, stop in itertools.pairwise(cuts):
             ours, theirs = a.state_at(component, start), b.state_at(component, start)
             if ours is None or theirs is None or ours == theirs:
                 continue

@@ -1,4 +1,4 @@
-"""Values with units as people write them: ``250ms``, ``1Gbps``, ``4TiB``; seconds, bits per second, bytes inside."""
+"""Values with units as people write them: ``250ms``, ``1Gbps``, ``4TiB``; seconds, bits/s, bytes inside."""
 
 from __future__ import annotations
 

@@ -3,45 +3,64 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from meshlab.model.errors import Problem
 from meshlab.model.spec.build import link_name
-from meshlab.model.spec.places import Path, Places
-from meshlab.model.spec.schema import Spec
+from meshlab.model.spec.doubt import Doubt
+from meshlab.model.spec.places import Path
+from meshlab.model.spec.schema import LinkSpec, Named, Spec
 
-Found = tuple[Path, str, str]
+_UNNAMED = re.compile(r"unnamed\.part\.\d+")
 
 
-def check(spec: Spec, places: Places) -> list[Problem]:
-    """Gives every problem of a spec whose shape is right."""
-    problems = []
+class Found(NamedTuple):
+    """One thing that makes no sense; `rests_on` are the other places that it was concluded from."""
+
+    path: Path
+    message: str
+    hint: str = ""
+    rests_on: tuple[Path, ...] = ()
+
+
+def check(spec: Spec, place: Callable[[Path], tuple[int, int]], doubt: Doubt, file: str) -> list[Problem]:
+    """Gives every problem of a spec whose shape is right, or has been put right.
+
+    `place` gives line and column of a path. What rests on a value in `doubt` is left out: it may not be so.
+    """
+    problems: dict[tuple[int, int, str], Problem] = {}
     for rule in RULES:
-        for path, message, hint in rule(spec):
-            line, column = places.of(path)
-            problems.append(Problem(places.file, line, column, message, hint))
-    return problems
+        for found in rule(spec):
+            if doubt.under(found.path) or any(doubt.touches(path) for path in found.rests_on):
+                continue
+            line, column = place(found.path)
+            message = _UNNAMED.sub("this part", found.message)
+            problem = Problem(file, line, column, message, found.hint)
+            problems.setdefault((line, column, message), problem)
+    return list(problems.values())
 
 
-def _named(spec: Spec) -> Iterator[tuple[Path, str, str]]:
-    """Every named part: where its name stands, the name, its kind."""
+def _parts(spec: Spec) -> Iterator[tuple[Path, Named, str]]:
+    """Every part that has a name: where it stands, the part, its kind."""
     for i, site in enumerate(spec.sites):
-        yield ("sites", i, "name"), site.name, "site"
+        yield ("sites", i), site, "site"
         for j, zone in enumerate(site.zones):
-            yield ("sites", i, "zones", j, "name"), zone.name, "zone"
+            yield ("sites", i, "zones", j), zone, "zone"
     for i, machine in enumerate(spec.machines):
-        yield ("machines", i, "name"), machine.name, "machine"
+        yield ("machines", i), machine, "machine"
     for i, link in enumerate(spec.links):
-        yield ("links", i), link.name or link_name(*link.between), "link"
+        yield ("links", i), link, "link"
     for key, part in (
         ("overlay", spec.overlay),
         ("discovery", spec.discovery),
         ("orchestrator", spec.orchestrator),
     ):
         if part:
-            yield (key, "name"), part.name, key
+            yield (key,), part, key
     for key, parts in (
         ("raft-groups", spec.raft_groups),
         ("services", spec.services),
@@ -50,7 +69,28 @@ def _named(spec: Spec) -> Iterator[tuple[Path, str, str]]:
         ("firewalls", spec.firewalls),
     ):
         for i, named in enumerate(parts):
-            yield (key, i, "name"), named.name, key[:-1]
+            yield (key, i), named, key[:-1]
+
+
+def _named(spec: Spec) -> Iterator[tuple[Path, str, str]]:
+    """Every named part: where its name stands, the name, its kind."""
+    for path, part, kind in _parts(spec):
+        if isinstance(part, LinkSpec):
+            yield path, part.name or link_name(*part.between), kind
+        else:
+            yield (*path, "name"), part.name, kind
+
+
+_OPTIONAL = {
+    "overlay": "overlay",
+    "discovery": "discovery",
+    "orchestrator": "orchestrator",
+    "raft-group": "raft-groups",
+    "service": "services",
+    "workload": "workloads",
+    "group": "groups",
+    "firewall": "firewalls",
+}
 
 
 def names_are_unique(spec: Spec) -> Iterator[Found]:
@@ -58,9 +98,10 @@ def names_are_unique(spec: Spec) -> Iterator[Found]:
     seen: dict[str, str] = {}
     for path, name, kind in _named(spec):
         if name in seen:
-            yield (
+            yield Found(
                 path,
-                f"the name {name!r} is used twice, for a {seen[name]} and a {kind}",
+                f"the name {name!r} is used twice, for "
+                + (f"two {kind}s" if seen[name] == kind else f"a {seen[name]} and a {kind}"),
                 "rename one of them",
             )
         seen.setdefault(name, kind)
@@ -68,18 +109,29 @@ def names_are_unique(spec: Spec) -> Iterator[Found]:
 
 def references_are_known(spec: Spec) -> Iterator[Found]:
     """Every name that a part refers to is there, and is of a kind that fits."""
-    kinds = {name: kind for _, name, kind in _named(spec)}
+    kinds: dict[str, list[str]] = {}
+    for _, name, kind in _named(spec):
+        kinds.setdefault(name, []).append(kind)
+    misnamed = {kind for found in kinds.values() if len(found) > 1 for kind in found}
+    where: dict[str, list[Path]] = {kind: [(section,)] for kind, section in _OPTIONAL.items()}
+    for named_path, _, kind in _named(spec):
+        known_places = where.setdefault(kind, [])
+        known_places[:] = [p for p in known_places if len(p) > 1] + [named_path]
+    anywhere = tuple(path for paths in where.values() for path in paths)
 
     def look(path: Path, name: str | None, *fits: str) -> Iterator[Found]:
         if not name:
             return
-        known = [n for n, kind in kinds.items() if kind in fits]
+        known = [n for n, found in kinds.items() if set(found) & set(fits)]
         if name not in kinds:
+            if misnamed & set(fits):
+                return  # a part has the name of another; this may be what it should have been called
             near = get_close_matches(name, known or list(kinds), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
-            yield path, f"there is no {' or '.join(fits)} {name!r}", hint
-        elif kinds[name] not in fits:
-            yield path, f"{name!r} is a {kinds[name]}, but a {' or '.join(fits)} is meant here", ""
+            rests_on = tuple(p for kind in fits for p in where.get(kind, []))
+            yield Found(path, f"there is no {' or '.join(fits)} {name!r}", hint, rests_on)
+        elif name not in known:
+            yield Found(path, f"{name!r} is a {kinds[name][0]}, but a {' or '.join(fits)} is meant here", "")
 
     places = ("site", "zone", "machine")
     for i, machine in enumerate(spec.machines):
@@ -129,10 +181,11 @@ def references_are_known(spec: Spec) -> Iterator[Found]:
         for key, name in (("source", edge.source), ("target", edge.target)):
             if name not in kinds:
                 near = get_close_matches(name, list(kinds), n=1)
-                yield (
+                yield Found(
                     ("drawn", i, key),
                     f"there is no component {name!r}",
                     f"did you mean {near[0]!r}?" if near else "",
+                    anywhere,
                 )
 
 
@@ -142,56 +195,64 @@ def machines_have_a_place(spec: Spec) -> Iterator[Found]:
     zoned = {site.name for site in spec.sites if site.zones}
     for i, machine in enumerate(spec.machines):
         path: Path = ("machines", i)
+        given: tuple[Path, ...] = ((*path, "site"), (*path, "zone"))
         if not machine.site and not machine.zone:
-            yield path, f"{machine.name} is nowhere", "give it a `zone` or a `site`"
+            yield Found(path, f"{machine.name} is nowhere", "give it a `zone` or a `site`", given)
         elif machine.zone and machine.site and zone_site.get(machine.zone, machine.site) != machine.site:
-            yield (
+            yield Found(
                 (*path, "zone"),
                 f"zone {machine.zone} is not in site {machine.site}",
                 f"it is in {zone_site[machine.zone]}",
+                given,
             )
         elif machine.site in zoned and not machine.zone:
-            yield (
+            yield Found(
                 (*path, "site"),
                 f"site {machine.site} has zones, {machine.name} must be in one of them",
                 "give its `zone`",
+                given,
             )
 
 
 def addresses_fit(spec: Spec) -> Iterator[Found]:
     """An address is used once and lies in the subnet of its place; cluster ranges do not overlap."""
     ranges = {site.name: site.network for site in spec.sites} | {
-        z.name: z.subnet for s in spec.sites for z in s.zones
+        zone.name: zone.subnet
+        for site in spec.sites
+        for zone in site.zones
+        if zone.subnet and (not site.network or _within(zone.subnet, site.network))
     }
     seen: dict[str, str] = {}
     for i, machine in enumerate(spec.machines):
         if not machine.address:
             continue
         path: Path = ("machines", i, "address")
-        if machine.address in seen:
-            yield (
+        is_first = machine.address not in seen
+        if not is_first:
+            yield Found(
                 path,
                 f"{machine.name} has the address of {seen[machine.address]}",
                 "KubeSpan drops the later of two peers",
             )
         seen.setdefault(machine.address, machine.name)
         subnet = ranges.get(machine.zone or machine.site or "", "")
-        if subnet and ipaddress.ip_address(machine.address) not in ipaddress.ip_network(subnet):
-            yield path, f"{machine.address} is not in {subnet} of {machine.zone or machine.site}", ""
+        if is_first and subnet and ipaddress.ip_address(machine.address) not in ipaddress.ip_network(subnet):
+            yield Found(path, f"{machine.address} is not in {subnet} of {machine.zone or machine.site}", "")
     for i, site in enumerate(spec.sites):
         for j, zone in enumerate(site.zones):
             if zone.subnet and site.network and not _within(zone.subnet, site.network):
-                yield (
+                yield Found(
                     ("sites", i, "zones", j, "subnet"),
                     f"{zone.subnet} is not in {site.network} of {site.name}",
                     "",
                 )
         for key, other in (("pods", spec.networks.pods), ("services", spec.networks.services)):
             if site.network and _overlap(site.network, other):
-                yield (
+                yield Found(
                     ("sites", i, "network"),
                     f"{site.network} overlaps the {key} network {other}",
                     "choose another range",
+                    (("networks", key),),
                 )
 
 
@@ -211,7 +272,7 @@ def raft_members_are_apart(spec: Spec) -> Iterator[Found]:
         for machine, count in Counter(group.voters).items():
             if count > 1:
                 j = [k for k, voter in enumerate(group.voters) if voter == machine][1]
-                yield (
+                yield Found(
                     ("raft-groups", i, "voters", j),
                     f"{count} members of the raft group {group.name!r} are on one machine, {machine}",
                     "they would fail together; put each on a machine of its own",
@@ -220,7 +281,7 @@ def raft_members_are_apart(spec: Spec) -> Iterator[Found]:
         repeated = [m for m, count in Counter(workload.machines).items() if count > 1]
         if workload.group and repeated:
             j = [k for k, m in enumerate(workload.machines) if m == repeated[0]][1]
-            yield (
+            yield Found(
                 ("workloads", i, "machines", j),
                 f"two members of the raft group {workload.group!r} are on one machine, {repeated[0]}",
                 "they would fail together; put each on a machine of its own",
@@ -235,30 +296,36 @@ def raft_times_are_legal(spec: Spec) -> Iterator[Found]:
         heartbeat = 0.1 if group.heartbeat is None else group.heartbeat
         election = 1.0 if group.election is None else group.election
         path: Path = ("raft-groups", i, "election" if group.election is not None else "heartbeat")
+        given: tuple[Path, ...] = tuple(
+            ("raft-groups", i, key) for key in ("engine", "heartbeat", "election")
+        )
         if heartbeat <= 0:
-            yield (
+            yield Found(
                 ("raft-groups", i, "heartbeat"),
                 "a heartbeat interval must be over zero",
                 "etcd's default is 100ms",
+                given,
             )
         elif election < 5 * heartbeat:
-            yield (
+            yield Found(
                 path,
                 f"election time-out {election:g} s is under five heartbeats of {heartbeat:g} s",
                 "etcd will not start",
+                given,
             )
         elif election > 50:
-            yield path, f"election time-out {election:g} s is over 50 s", "etcd will not start"
+            yield Found(path, f"election time-out {election:g} s is over 50 s", "etcd will not start", given)
 
 
 def replicas_have_machines(spec: Spec) -> Iterator[Found]:
     """As many machines as replicas: where each one's local volume is."""
     for i, workload in enumerate(spec.workloads):
         if len(workload.machines) != workload.replicas:
-            yield (
+            yield Found(
                 ("workloads", i, "replicas" if workload.replicas != 1 else "machines"),
                 f"{workload.name} has {workload.replicas} replicas but {len(workload.machines)} machines",
                 "name one machine for each replica",
+                (("workloads", i, "replicas"), ("workloads", i, "machines")),
             )
 
 
@@ -271,7 +338,7 @@ def needs_are_acyclic(spec: Spec) -> Iterator[Found]:
         cycle = _cycle(start, needs)
         if cycle and frozenset(cycle) not in reported:
             reported.add(frozenset(cycle))
-            yield (
+            yield Found(
                 paths[start],
                 f"cyclic dependency: {' -> '.join([*cycle, cycle[0]])}",
                 "take one of the `needs` away",
@@ -293,18 +360,46 @@ def _cycle(start: str, needs: dict[str, tuple[str, ...]]) -> list[str] | None:
 
 
 def places_are_linked(spec: Spec) -> Iterator[Found]:
-    """Two places with machines in them must be joined by a link, or nothing can be said of the way between."""
+    """Two places with machines in them must be joined by a link, or nothing is known of the way between."""
     parent = {z.name: s.name for s in spec.sites for z in s.zones}
     known = {s.name for s in spec.sites} | set(parent) | {m.name for m in spec.machines}
     joined = {frozenset(link.between) for link in spec.links}
     if not all(set(link.between) <= known for link in spec.links):
         return
-    used = sorted({m.zone or m.site for m in spec.machines if (m.zone or m.site) in known} - {None})  # type: ignore[type-var]
+    zoned = set(parent.values())
+    places = (m.zone or m.site or "" for m in spec.machines)
+    used = sorted({place for place in places if place in known and place not in zoned})
+    given: tuple[Path, ...] = tuple(("links", i, "between") for i in range(len(spec.links))) or (("links",),)
     for i, a in enumerate(used):
         for b in used[i + 1 :]:
-            ups = [frozenset((x, y)) for x in (a, parent.get(a, a)) for y in (b, parent.get(b, b))]  # type: ignore[arg-type]
+            ups = [frozenset((x, y)) for x in (a, parent.get(a, a)) for y in (b, parent.get(b, b))]
             if not any(pair in joined for pair in ups):
-                yield ("links",), f"no link joins {a} and {b}", f"add `- {{between: [{a}, {b}], latency: …}}`"
+                hint = f"add `- {{between: [{a}, {b}], latency: …}}`"
+                yield Found(("links",), f"no link joins {a} and {b}", hint, given)
+
+
+def failures_are_whole(spec: Spec) -> Iterator[Found]:
+    """A time to repair belongs to a rate of failures, and an interval holds the value it belongs to."""
+    for path, part, _ in _parts(spec):
+        name = part.name or "this link"
+        if part.fails is None:
+            for key, given in (("repair", part.repair), ("fails-between", part.fails_between)):
+                if given is not None:
+                    yield Found(
+                        (*path, key),
+                        f"{name} has `{key}` but it is not said how often it fails",
+                        "give `fails`, for example 0.1/y",
+                        ((*path, "fails"),),
+                    )
+        elif part.fails_between is not None:
+            low, high = part.fails_between
+            if not low <= part.fails <= high:
+                yield Found(
+                    (*path, "fails-between"),
+                    f"the interval of `fails` of {name} does not hold `fails` itself",
+                    "write [low, high] with low <= fails <= high",
+                    ((*path, "fails"),),
+                )
 
 
 RULES: tuple[Callable[[Spec], Iterator[Found]], ...] = (
@@ -317,4 +412,5 @@ RULES: tuple[Callable[[Spec], Iterator[Found]], ...] = (
     replicas_have_machines,
     needs_are_acyclic,
     places_are_linked,
+    failures_are_whole,
 )

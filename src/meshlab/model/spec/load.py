@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from meshlab.model.errors import InputError, Problem
 from meshlab.model.topology import Topology
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
-
-    from meshlab.model.spec.places import Places
 
 
 def load(file: str | Path) -> Topology:
@@ -35,27 +30,29 @@ def load(file: str | Path) -> Topology:
 
 def parse(text: str, file: str = "<spec>") -> Topology:
     """Gives the Topology of a spec given as text; `file` is what problems are reported against."""
-    from pydantic import ValidationError
-
     from meshlab.model.spec.build import topology
     from meshlab.model.spec.checks import check
     from meshlab.model.spec.places import Places
-    from meshlab.model.spec.schema import Spec
+    from meshlab.model.spec.repair import Repair
 
     root = read_yaml(text, file)
     if not isinstance(root, dict):
         raise InputError.single(
             file, "a spec is a map of keys", "start it with `meshlab: v1` and `name:`", line=1
         )
-    places = Places(file, root)
     try:
-        spec = Spec.model_validate(_plain(root))
-    except ValidationError as error:
-        raise InputError(_problems(error, places, Spec)) from None
-    problems = check(spec, places)
-    if problems:
+        data = _plain(root)
+    except RecursionError:
+        raise InputError.single(file, "an alias stands inside what it refers to", "write it out") from None
+    shape = Repair(data, Places(file, root))
+    problems = list(shape.problems)
+    if shape.spec is not None:
+        problems += check(shape.spec, shape.place, shape.doubt, file)
+    if shape.spec is None and not problems:
+        problems = [Problem(file, 1, 1, "this is no spec", "see docs/spec.schema.json")]
+    if problems or shape.spec is None:
         raise InputError(problems)
-    return topology(spec, origin=file)
+    return topology(shape.spec, origin=file)
 
 
 def read_yaml(text: str, file: str) -> Any:
@@ -104,79 +101,8 @@ def _plain(node: Any) -> Any:
     return str(node)
 
 
-def _problems(error: ValidationError, places: Places, root: type[BaseModel]) -> list[Problem]:
-    found: dict[tuple[int, int, str], Problem] = {}
-    for item in error.errors():
-        path = tuple(part for part in item["loc"] if not _is_union_tag(part))
-        line, column = places.of(path)
-        message, hint = _explain(item, path, root)
-        found.setdefault((line, column, message), Problem(places.file, line, column, message, hint))
-    return list(found.values())
-
-
-def _is_union_tag(part: str | int) -> bool:
-    return isinstance(part, str) and ("[" in part or part in ("str", "constrained-str"))
-
-
-def _explain(item: Any, path: tuple[str | int, ...], root: type[BaseModel]) -> tuple[str, str]:
-    where = ".".join(str(part) for part in path)
-    match item["type"]:
-        case "extra_forbidden":
-            known = _keys_at(root, path[:-1])
-            near = get_close_matches(str(path[-1]), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-            return f"unknown key {str(path[-1])!r}", hint
-        case "missing":
-            return f"{path[-1]!r} is missing in {'.'.join(map(str, path[:-1])) or 'the spec'}", "add it"
-        case "literal_error":
-            given = str(item["input"])
-            expected = str(item["ctx"]["expected"])
-            near = get_close_matches(given, expected.replace("'", "").replace(" or ", ", ").split(", "), n=1)
-            return (
-                f"{where}: {given!r} is not one of {expected}",
-                f"did you mean {near[0]!r}?" if near else "",
-            )
-        case "value_error":
-            return f"{where}: {str(item['ctx']['error'])}", ""
-        case "string_pattern_mismatch":
-            return (
-                f"{where}: {item['input']!r} is not a name",
-                "letters, digits, dot, dash and underscore only",
-            )
-        case _:
-            return f"{where}: {item['msg'][0].lower()}{item['msg'][1:]}, but got {item['input']!r}", ""
-
-
-def _keys_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    from pydantic import BaseModel
-
-    current: Any = model
-    for part in path:
-        if isinstance(part, int):
-            continue
-        fields = {field.alias or name: field for name, field in current.model_fields.items()}
-        if part not in fields:
-            return []
-        models = [
-            cls
-            for cls in _classes(fields[part].annotation)
-            if isinstance(cls, type) and issubclass(cls, BaseModel)
-        ]
-        if not models:
-            return []
-        current = models[0]
-    return [field.alias or name for name, field in current.model_fields.items()]
-
-
-def _classes(annotation: Any) -> list[Any]:
-    from typing import get_args
-
-    args = get_args(annotation)
-    return [annotation] if not args else [cls for arg in args for cls in _classes(arg)]
-
-
 def data_file(name: str) -> Path:
-    """Gives the path of a data file that comes with meshlab: ``reference.yaml``, ``scenarios/lose-zone.yaml``."""
+    """Gives the path of a data file of meshlab: ``reference.yaml``, ``scenarios/lose-zone.yaml``."""
     import meshlab
 
     package = Path(meshlab.__file__).parent

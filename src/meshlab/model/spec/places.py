@@ -8,7 +8,10 @@ Path = tuple[str | int, ...]
 
 
 class Places:
-    """The lines of one parsed YAML document (ruamel's round-trip tree)."""
+    """The lines of one parsed YAML document (ruamel's round-trip tree).
+
+    A key that came by a merge (``<<: *master``) is found where it was written, in the map that was merged.
+    """
 
     def __init__(self, file: str, root: Any) -> None:
         self.file = file
@@ -31,7 +34,13 @@ class Places:
 
 def _key_place(node: Any, key: str | int) -> tuple[int, int] | None:
     marks = getattr(node, "lc", None)
-    if marks is None or not isinstance(marks.data, dict) or key not in marks.data:
+    if marks is None:
         return None
-    line, column = marks.data[key][0], marks.data[key][1]
-    return line + 1, column + 1
+    if isinstance(marks.data, dict) and key in marks.data:
+        return marks.data[key][0] + 1, marks.data[key][1] + 1
+    merge = getattr(node, "merge", None) or ()
+    for merged in getattr(merge, "value", merge):
+        place = _key_place(merged, key)
+        if place is not None:
+            return place
+    return None

@@ -64,7 +64,7 @@ def distribution(value: Any) -> Distribution:
         raise UnitError(
             f"a distribution with {', '.join(sorted(given)) or 'nothing'} is not known; known are: {forms}"
         )
-    numbers = {k: (float(v) if k == "sigma" else parse(v, "duration")) for k, v in given.items()}
+    numbers = {k: (_sigma(v) if k == "sigma" else parse(v, "duration")) for k, v in given.items()}
     try:
         match kind:
             case "lognormal":
@@ -75,8 +75,15 @@ def distribution(value: Any) -> Distribution:
                 return Distribution.uniform(numbers["low"], numbers["high"], source)
             case _:
                 return Distribution.triangular(numbers["low"], numbers["mode"], numbers["high"], source)
-    except ValueError as error:
-        raise UnitError(str(error)) from None
+    except ValueError:
+        order = {"uniform": "low <= high", "triangular": "low <= mode <= high"}.get(kind, "nothing negative")
+        raise UnitError(f"these numbers are no {kind} distribution; {order} is needed") from None
+
+
+def _sigma(value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    raise UnitError(f"sigma, the spread of the logarithm, is a bare number like 0.35, not {value!r}")
 
 
 _DURATION_SCHEMA = {"type": ["string", "number"], "description": "a duration, for example 12ms"}
@@ -92,7 +99,7 @@ Spread = Annotated[
                 {
                     "type": "object",
                     "properties": {
-                        **{key: _DURATION_SCHEMA for key in ("median", "mean", "low", "mode", "high")},
+                        **dict.fromkeys(("median", "mean", "low", "mode", "high"), _DURATION_SCHEMA),
                         "sigma": {"type": "number"},
                         "source": {"type": "string"},
                     },
