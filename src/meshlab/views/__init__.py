@@ -1,0 +1,1 @@
+"""Pictures (matplotlib) and panels (ipywidgets), one file each."""
