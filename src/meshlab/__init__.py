@@ -1,5 +1,69 @@
-"""Model, simulate, bring up and explain one hybrid Kubernetes cluster on Talos."""
+"""Model, simulate, bring up and explain one hybrid Kubernetes cluster on Talos.
+
+Two nouns carry everything: a `Topology` says what there is, a `Timeline` says when. Names are loaded when they
+are first used, so that ``import meshlab`` costs nothing.
+
+Examples
+--------
+>>> import meshlab
+>>> cluster = meshlab.reference()
+>>> cluster.raft_group("etcd").tolerance
+1
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meshlab.availability import availability
+    from meshlab.model import State, Timeline, Topology
+    from meshlab.model.exchange import import_design
+    from meshlab.model.review import review
+    from meshlab.model.spec import load, reference
+    from meshlab.simulate import Fault, Prediction, Scenario, load_scenario, simulate
+
 __version__ = "0.1.0"
+
+_HOME = {
+    "Fault": "meshlab.simulate",
+    "Prediction": "meshlab.simulate",
+    "Scenario": "meshlab.simulate",
+    "State": "meshlab.model",
+    "Timeline": "meshlab.model",
+    "Topology": "meshlab.model",
+    "availability": "meshlab.availability",
+    "import_design": "meshlab.model.exchange",
+    "load": "meshlab.model.spec",
+    "load_scenario": "meshlab.simulate",
+    "reference": "meshlab.model.spec",
+    "review": "meshlab.model.review",
+    "simulate": "meshlab.simulate",
+}
+
+__all__ = [
+    "Fault",
+    "Prediction",
+    "Scenario",
+    "State",
+    "Timeline",
+    "Topology",
+    "availability",
+    "import_design",
+    "load",
+    "load_scenario",
+    "reference",
+    "review",
+    "simulate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'meshlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])
