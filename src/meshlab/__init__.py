@@ -1,7 +1,8 @@
 """Model, simulate, bring up and explain one hybrid Kubernetes cluster on Talos.
 
 Two nouns carry everything: a `Topology` says what there is, a `Timeline` says when. Names are loaded when they
-are first used, so that ``import meshlab`` costs nothing.
+are first used, so that ``import meshlab`` costs nothing. The verbs that share their name with a package are
+imported from there: ``from meshlab.simulate import simulate``, ``from meshlab.availability import availability``.
 
 Examples
 --------
@@ -17,12 +18,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from meshlab.availability import availability
     from meshlab.model import State, Timeline, Topology
     from meshlab.model.exchange import import_design
     from meshlab.model.review import review
     from meshlab.model.spec import load, reference
-    from meshlab.simulate import Fault, Prediction, Scenario, load_scenario, simulate
+    from meshlab.simulate import Fault, Prediction, Scenario, load_scenario
 
 __version__ = "0.1.0"
 
@@ -33,13 +33,11 @@ _HOME = {
     "State": "meshlab.model",
     "Timeline": "meshlab.model",
     "Topology": "meshlab.model",
-    "availability": "meshlab.availability",
     "import_design": "meshlab.model.exchange",
     "load": "meshlab.model.spec",
     "load_scenario": "meshlab.simulate",
     "reference": "meshlab.model.spec",
     "review": "meshlab.model.review",
-    "simulate": "meshlab.simulate",
 }
 
 __all__ = [
@@ -49,13 +47,11 @@ __all__ = [
     "State",
     "Timeline",
     "Topology",
-    "availability",
     "import_design",
     "load",
     "load_scenario",
     "reference",
     "review",
-    "simulate",
 ]
 
 
