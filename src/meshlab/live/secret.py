@@ -18,9 +18,9 @@ class SecretLeak(TypeError):
 class Secret(Generic[T]):
     """A secret string or byte string that shows ``********`` wherever it is shown.
 
-    ``repr``, ``str``, ``format``, ``%s``, f-strings, tracebacks, ``vars`` and dataclass reprs give the mask; ``pickle``
-    and ``copy`` of one give a Secret whose value *is* the mask, so a dump never carries it. ``json`` refuses it by itself;
-    pass ``default=Secret.mask`` to write the mask instead. Only :meth:`reveal` gives the value.
+    ``repr``, ``str``, ``format``, ``%s``, f-strings, tracebacks, ``vars`` and dataclass reprs give the mask.
+    ``pickle`` carries the mask in place of the value. ``json`` refuses it by itself; pass ``default=Secret.mask``
+    to write the mask instead. Only :meth:`reveal` gives the value.
 
     Parameters
     ----------
