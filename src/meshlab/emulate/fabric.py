@@ -16,6 +16,7 @@ from meshlab.emulate.addresses import loopback
 from meshlab.emulate.links import Link, LinkPolicy
 from meshlab.emulate.relays import Flow, Relay, Side
 from meshlab.emulate.sources import owner_of
+from meshlab.model.errors import LiveError
 
 __all__ = ["OUTSIDE", "Fabric", "Flow", "LinkPolicy", "PortTaken", "Traffic"]
 
@@ -23,7 +24,7 @@ OUTSIDE = "outside"
 """The source of whatever is no machine: the user's own programs."""
 
 
-class PortTaken(RuntimeError):
+class PortTaken(LiveError):
     """The address and port that a machine needs are used by another program."""
 
 
