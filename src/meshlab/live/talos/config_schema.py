@@ -111,10 +111,10 @@ KINDS: dict[str, Table | None] = {
 OTHER_KINDS = frozenset(
     _keys(
         "LinkConfig DHCPv4Config DHCPv6Config ResolverConfig TimeSyncConfig StaticHostConfig RoutingRuleConfig"
-        " BlackholeRouteConfig VRFConfig VLANConfig BondConfig BridgeConfig DummyLinkConfig WireguardConfig LinkAliasConfig"
-        " EthernetConfig Layer2VIPConfig HCloudVIPConfig TCPProbeConfig RawVolumeConfig ExistingVolumeConfig"
-        " ExternalVolumeConfig SwapVolumeConfig ZswapConfig EnvironmentConfig WatchdogTimerConfig OOMConfig"
-        " ImageVerificationConfig RegistryMirrorConfig RegistryAuthConfig RegistryTLSConfig PCIDriverRebindConfig"
+        " BlackholeRouteConfig VRFConfig VLANConfig BondConfig BridgeConfig DummyLinkConfig WireguardConfig"
+        " LinkAliasConfig EthernetConfig Layer2VIPConfig HCloudVIPConfig TCPProbeConfig RawVolumeConfig"
+        " ExistingVolumeConfig ExternalVolumeConfig SwapVolumeConfig ZswapConfig EnvironmentConfig WatchdogTimerConfig"
+        " OOMConfig ImageVerificationConfig RegistryMirrorConfig RegistryAuthConfig RegistryTLSConfig PCIDriverRebindConfig"
     )
 )
 """Documents that Talos knows and meshlab neither writes nor reads: their content is not checked."""
