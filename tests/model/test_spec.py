@@ -79,7 +79,7 @@ def test_the_published_schema_refuses_what_the_loader_refuses(right: str, wrong:
 def test_a_missing_file_names_the_one_that_was_meant(tmp_path: Path) -> None:
     (tmp_path / "cluster.yaml").write_text(REFERENCE, encoding="utf-8")
 
-    with pytest.raises(InputError, match="did you mean .*cluster.yaml"):
+    with pytest.raises(InputError, match=r"did you mean .*cluster\.yaml"):
         load(tmp_path / "clustre.yaml")
 
 
@@ -91,7 +91,9 @@ def test_a_binary_file_is_refused_in_words(tmp_path: Path) -> None:
 
 
 LINES = REFERENCE.splitlines()
-JUNK = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just([]), st.just({}))
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just([]), st.just({})
+)
 
 
 @settings(max_examples=40, deadline=None)

@@ -31,8 +31,9 @@ _DURATIONS = {"latency", "boot", "fsync", "repair", "heartbeat", "election", "le
 def document(topology: Topology) -> dict[str, Any]:
     """Gives the spec as plain data, in the order people read it in."""
     data: dict[str, Any] = {"meshlab": "v1", "name": topology.name}
-    data["versions"] = _part(topology.versions)
-    data["networks"] = _part(topology.networks)
+    for key, part in (("versions", _part(topology.versions)), ("networks", _part(topology.networks))):
+        if part:
+            data[key] = part
     for cls, section in _SECTIONS.items():
         parts = [_component(topology, component) for component in topology.of(cls)]
         if parts:
@@ -43,7 +44,10 @@ def document(topology: Topology) -> dict[str, Any]:
 
 
 def dump(topology: Topology, comments: Mapping[str, str] | None = None) -> str:
-    """Gives the spec as YAML text; `comments` stand before the section or the component they are keyed by."""
+    """Gives the spec as YAML text; `comments` stand before the section that they are keyed by.
+
+    What is not known of a component (`gaps`, each ``field: why``) is explained in a comment at that field.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
 
@@ -51,12 +55,35 @@ def dump(topology: Topology, comments: Mapping[str, str] | None = None) -> str:
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
     root = CommentedMap(document(topology))
+    for section, value in root.items():
+        root[section] = _explained(value, 2 if isinstance(value, dict) else 4)
     for key, text in (comments or {}).items():
         if key in root:
             root.yaml_set_comment_before_after_key(key, before=text)
     stream = StringIO()
     yaml.dump(root, stream)
     return stream.getvalue()
+
+
+def _explained(value: Any, indent: int) -> Any:
+    """The same data, with a comment at each field that a gap names."""
+    from ruamel.yaml.comments import CommentedMap
+
+    if isinstance(value, list):
+        return [_explained(item, indent) for item in value]
+    if not isinstance(value, dict):
+        return value
+    part = CommentedMap({key: _explained(item, indent + 4) for key, item in value.items()})
+    for gap in part.get("gaps", ()):
+        field, _, why = str(gap).partition(": ")
+        key = field if field in part and field != "name" else "gaps"
+        told = why if key == field else gap
+        before = part.ca.items.get(key, [None, None])[1] or []
+        text = "\n".join([*(token.value.strip().lstrip("# ") for token in before), f"gap: {told}"])
+        if key in part.ca.items:
+            part.ca.items.pop(key)
+        part.yaml_set_comment_before_after_key(key, before=text, indent=indent)
+    return part
 
 
 def _component(topology: Topology, component: c.Component) -> dict[str, Any]:
@@ -71,21 +98,25 @@ def _component(topology: Topology, component: c.Component) -> dict[str, Any]:
         case c.Machine() if component.zone:
             part.pop("site")
         case c.Link():
-            part["between"] = [part.pop("a"), part.pop("b")]
-            if component.name == f"{component.a}--{component.b}":
-                part.pop("name")
+            ends = [part.pop("a"), part.pop("b")]
+            named = {} if component.name == f"{ends[0]}--{ends[1]}" else {"name": component.name}
+            part.pop("name")
+            part = {**named, "between": ends, **part}
     return part
 
 
 def _part(value: Any) -> dict[str, Any]:
+    """A part by its keys: the name first, how it fails and where that is known from at the end."""
     data: dict[str, Any] = {}
+    last: dict[str, Any] = {}
     for field in fields(value):
         given = getattr(value, field.name)
         if field.name == "reliability":
-            data.update(_reliability(given))
+            last.update(_reliability(given))
         elif given not in ("", (), None) and not (field.name != "name" and given == field.default):
-            data[field.name.replace("_", "-")] = _value(field.name, given)
-    return data
+            known = last if field.name in ("source", "gaps") and "name" in data else data
+            known[field.name.replace("_", "-")] = _value(field.name, given)
+    return data | last
 
 
 def _reliability(given: c.Reliability | None) -> dict[str, Any]:
@@ -120,13 +151,20 @@ def _distribution(d: Distribution) -> Any:
     return data | ({"source": d.source} if d.source else {})
 
 
+def _size(count: float) -> str:
+    for unit, factor in (("TiB", 2.0**40), ("TB", 1e12), ("GiB", 2.0**30), ("GB", 1e9), ("MiB", 2.0**20)):
+        if count >= factor and f"{count / factor:.6g}" == repr(count / factor).removesuffix(".0"):
+            return f"{count / factor:.6g}{unit}"
+    return f"{count:.15g}B"
+
+
 def _value(name: str, given: Any) -> Any:
     if isinstance(given, Distribution):
         return _distribution(given)
     if name in _DURATIONS:
         return _seconds(given)
     if name in ("memory", "size", "storage", "endurance"):
-        return f"{given:.15g}B"
+        return _size(given)
     if name in ("bandwidth", "network_rate"):
         return f"{given:.15g}bps"
     if name == "ports":
