@@ -1,0 +1,216 @@
+"""Where the live systems are: the real ones, or the embedded cluster on this machine. Only endpoints differ."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from meshlab.model.errors import InputError, MeshlabError
+
+
+class NoTarget(MeshlabError):
+    """The target that was named is not there, or none was chosen."""
+
+
+def state_root() -> Path:
+    """Gives the directory that holds journals, strongboxes and embedded clusters.
+
+    ``$MESHLAB_STATE``, else ``~/.local/state/meshlab``.
+    """
+    chosen = os.environ.get("MESHLAB_STATE")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".local" / "state" / "meshlab"
+
+
+@dataclass(frozen=True)
+class DialRule:
+    """Rewrites addresses of one network to the same host part in another one (`10.0.0.0/8` to `127.0.0.0/8`).
+
+    Examples
+    --------
+    >>> DialRule("10.0.0.0/8", "127.0.0.0/8").apply("10.20.1.11")
+    '127.20.1.11'
+    >>> DialRule("10.0.0.0/8", "127.0.0.0/8").apply("192.0.2.1") is None
+    True
+    """
+
+    source: str
+    to: str
+
+    def apply(self, address: str) -> str | None:
+        """Gives the address to dial, or None where the rule does not concern this address."""
+        try:
+            host = ipaddress.ip_address(address)
+        except ValueError:
+            return None
+        source, to = ipaddress.ip_network(self.source), ipaddress.ip_network(self.to)
+        if host not in source:
+            return None
+        offset = int(host) - int(source.network_address)
+        return str(to.network_address + offset)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long live work waits: polling intervals and deadlines, all in seconds.
+
+    The defaults suit the real systems (facts: an AMI boots in 40-90 s, a bare-metal install takes minutes, an
+    etcd learner is promoted within 10 min). The embedded cluster answers in fractions of these.
+    """
+
+    poll: float = 5.0
+    call: float = 30.0
+    read_lag: float = 30.0
+    instance_running: float = 600.0
+    machine_maintenance: float = 900.0
+    machine_running: float = 1800.0
+    etcd_voters: float = 1200.0
+    kubernetes_api: float = 900.0
+    mesh: float = 600.0
+    nodes_ready: float = 900.0
+    pods_running: float = 900.0
+    vault_voters: float = 300.0
+    chains_ready: float = 3600.0
+    deletion: float = 900.0
+    retries: float = 120.0
+
+    @classmethod
+    def short(cls) -> Patience:
+        """Gives the times that suit an embedded cluster."""
+        return cls(
+            poll=0.25,
+            call=10.0,
+            read_lag=3.0,
+            instance_running=60.0,
+            machine_maintenance=60.0,
+            machine_running=120.0,
+            etcd_voters=120.0,
+            kubernetes_api=90.0,
+            mesh=90.0,
+            nodes_ready=90.0,
+            pods_running=120.0,
+            vault_voters=90.0,
+            chains_ready=120.0,
+            deletion=60.0,
+            retries=60.0,
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Patience:
+        known = {f.name for f in fields(cls)}
+        return replace(cls.short(), **{name: float(value) for name, value in data.items() if name in known})
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the live systems are and how to reach them; holds no secret.
+
+    ``name`` is ``embedded``, ``live`` or the stem of a file. ``directory`` is where this target keeps its
+    clusters' journals and strongboxes.
+    """
+
+    name: str
+    directory: Path
+    region: str = "us-east-1"
+    aws_endpoint: str = ""
+    aws_profile: str = ""
+    dial_rules: tuple[DialRule, ...] = ()
+    patience: Patience = Patience()
+    omni_endpoint: str = ""
+
+    @property
+    def real(self) -> bool:
+        """Whether work on it costs money and touches machines of others."""
+        return not self.dial_rules
+
+    def dial(self, address: str) -> str:
+        """Gives the address to connect to for a cluster address (itself, on the real systems)."""
+        for rule in self.dial_rules:
+            found = rule.apply(address)
+            if found is not None:
+                return found
+        return address
+
+    def cluster_directory(self, cluster: str) -> Path:
+        """Gives the directory of one cluster's journal, strongbox and runs on this target."""
+        return self.directory / "clusters" / cluster
+
+    @classmethod
+    def embedded(cls, state_dir: str | Path | None = None) -> Target:
+        """Gives the embedded cluster that runs on this machine.
+
+        Reads ``target.json`` in its state directory, which its supervisor writes once everything listens.
+
+        Raises
+        ------
+        NoTarget
+            No embedded cluster is up there.
+        """
+        directory = Path(state_dir) if state_dir else state_root() / "embedded"
+        path = directory / "target.json"
+        if not path.exists():
+            raise NoTarget(f"no embedded cluster is up in {directory}: start one with `meshlab emulate up`")
+        return cls.load(path)
+
+    @classmethod
+    def live(cls, *, region: str = "us-east-1", profile: str = "") -> Target:
+        """Gives the real systems: AWS through the credentials of `profile`, every address as it is.
+
+        Never a default: whoever means the real thing says so.
+        """
+        return cls(name="live", directory=state_root() / "live", region=region, aws_profile=profile)
+
+    @classmethod
+    def named(cls, name: str) -> Target:
+        """Gives the target that a person named on the command line: ``embedded``, ``live`` or a file."""
+        if name == "embedded":
+            return cls.embedded()
+        if name == "live":
+            return cls.live()
+        path = Path(name)
+        if not path.exists():
+            raise NoTarget(f"{name!r} is no target: say `embedded`, `live`, or the path of a target file")
+        return cls.load(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Target:
+        """Gives the target written in a JSON file."""
+        path = Path(path)
+        try:
+            data = json.loads(path.read_text())
+            return cls(
+                name=str(data["name"]),
+                directory=Path(data.get("directory") or path.parent),
+                region=str(data.get("region", "us-east-1")),
+                aws_endpoint=str(data.get("aws_endpoint", "")),
+                aws_profile=str(data.get("aws_profile", "")),
+                dial_rules=tuple(DialRule(r["source"], r["to"]) for r in data.get("dial_rules", ())),
+                patience=Patience.from_dict(data.get("patience", {})),
+                omni_endpoint=str(data.get("omni_endpoint", "")),
+            )
+        except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise InputError.single(
+                path, f"not a target file: {error}", "it is written by `meshlab emulate up`"
+            ) from error
+
+    def save(self, path: str | Path) -> None:
+        """Writes the target as JSON, whole or not at all."""
+        path = Path(path)
+        data = asdict(self) | {"directory": str(self.directory)}
+        scratch = path.with_suffix(".new")
+        scratch.write_text(json.dumps(data, indent=2))
+        scratch.replace(path)
+
+    @classmethod
+    def for_loopback(cls, directory: Path, **settings: Any) -> Target:
+        """Gives an embedded target by hand: addresses of 10/8 are dialled in 127/8, waits are short."""
+        given: dict[str, Any] = {
+            "name": "embedded",
+            "dial_rules": (DialRule("10.0.0.0/8", "127.0.0.0/8"),),
+            "patience": Patience.short(),
+        }
+        return cls(directory=directory, **(given | settings))

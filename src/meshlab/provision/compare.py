@@ -1,0 +1,84 @@
+"""A plan beside what is: for every step, whether it creates, adopts, changes, deletes, or finds all as it should be."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from meshlab.provision.context import Context
+from meshlab.provision.journal import Journal
+from meshlab.provision.operation import Found, Operation, Result, StepFailed, Unclear, operation_for
+from meshlab.provision.plan import Action, Plan
+from meshlab.provision.records import SETTLED
+from meshlab.provision.step import Step
+
+LOOKERS = 8
+
+
+def compare(plan: Plan, context: Context, journal: Journal | None = None) -> Plan:
+    """Gives the plan with each step's action filled in. Reads only; changes nothing on the live side.
+
+    A step is looked at when everything it needs is there; below something that is still to be made there is
+    nothing to look at, and it is to be made too.
+
+    Raises
+    ------
+    StepFailed
+        A look gave no clear answer; the text says which and why.
+    """
+    ours = _settled_in_this_life(journal) if journal else {}
+    actions: dict[str, Action] = {}
+    reasons: dict[str, str] = {}
+    results: dict[str, Result] = {}
+    waiting = list(plan)
+    with ThreadPoolExecutor(LOOKERS, thread_name_prefix="look") as pool:
+        while waiting:
+            ready = [step for step in waiting if all(need in actions for need in step.needs)]
+            waiting = [step for step in waiting if step not in ready]
+            looked = pool.map(lambda step: _look(step, context, results, actions), ready)
+            for step, (action, reason, result) in zip(ready, list(looked), strict=True):
+                if action is Action.UNCHANGED and step.intent == "ensure" and step.id not in ours and journal:
+                    waits = not operation_changes(step)
+                    action = Action.UNCHANGED if waits else Action.ADOPT
+                actions[step.id] = action
+                if reason:
+                    reasons[step.id] = reason
+                if result is not None:
+                    results[step.id] = result
+    return replace(plan, actions=actions, reasons=reasons)
+
+
+def operation_changes(step: Step) -> bool:
+    """Says whether a step's operation has an effect of its own, or only waits for one."""
+    from meshlab.provision.operation import Waiting
+
+    return not isinstance(operation_for(step), Waiting)
+
+
+def _look(
+    step: Step, context: Context, results: dict[str, Result], actions: dict[str, Action]
+) -> tuple[Action, str, Result | None]:
+    if step.intent == "check":
+        return Action.CHECK, "", None
+    operation: Operation = operation_for(step)
+    if step.intent == "ensure" and any(actions[n] is Action.CREATE and n not in results for n in step.needs):
+        return Action.CREATE, "", None
+    probe = operation.probe(context.within(results=dict(results)))
+    if isinstance(probe, Unclear):
+        if step.intent == "remove":
+            return Action.DELETE, probe.reason, None
+        raise StepFailed(f"{step.title}: {probe.reason}", "needs-you")
+    if step.intent == "remove":
+        if isinstance(probe, Found):
+            return Action.DELETE, "", probe.result
+        return Action.UNCHANGED, "gone already", None
+    if isinstance(probe, Found):
+        if probe.differs:
+            return Action.CHANGE, "; ".join(probe.differs), probe.result
+        return Action.UNCHANGED, "", probe.result
+    return Action.CREATE, probe.reason, None
+
+
+def _settled_in_this_life(journal: Journal) -> dict[str, str]:
+    life = journal.life()
+    return {r.step: r.run for r in journal.records() if r.life == life and r.kind in SETTLED}
