@@ -1,0 +1,172 @@
+"""Commands that change live systems, or say what would change: plan, apply, destroy, drift."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, topology_of
+from meshlab.model.errors import CheckFailed, InputError, LiveError
+
+if TYPE_CHECKING:
+    from meshlab.live.target import Target
+    from meshlab.model import Topology
+    from meshlab.provision.attach import Attached
+    from meshlab.provision.plan import Plan
+
+Approve = Annotated[
+    str | None, typer.Option("--approve", help="the words that approve the plan, as `plan` prints them")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="approve without typing; only on the embedded cluster")]
+
+
+def plan(
+    spec: Spec,
+    target: TargetName = "embedded",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="file to save the plan to")] = None,
+    as_json: Json = False,
+) -> None:
+    """Says what bring-up would do, step by step; changes nothing. Example: `meshlab plan data/reference.yaml`"""
+    from meshlab.provision.bringup import plan_bringup
+    from meshlab.provision.preview import rows, summary
+
+    made = plan_bringup(topology_of(spec), _target(target))
+    if output:
+        made.save(output)
+        say(f"wrote {output}")
+    answer(_document(made), as_json, f"{_steps(rows(made))}\n{summary(made)}\n{_how_to_approve(made)}")
+
+
+def apply(
+    spec: Spec,
+    target: TargetName = "embedded",
+    approve: Approve = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Brings the cluster up, or goes on with an interrupted run. Example: `meshlab apply data/reference.yaml --yes`"""
+    from meshlab.provision.bringup import plan_bringup
+
+    where, topology = _target(target), topology_of(spec)
+    run = _run(plan_bringup(topology, where), topology, where, approve, yes)
+    answer(_outcome(run), as_json, f"done: {len(run.plan)} steps, verified")
+
+
+def destroy(
+    spec: Spec,
+    target: TargetName = "embedded",
+    approve: Approve = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Takes everything of the cluster away and proves it. Example: `meshlab destroy data/reference.yaml --yes`"""
+    from meshlab.provision.bringup import plan_destroy
+
+    where, topology = _target(target), topology_of(spec)
+    run = _run(plan_destroy(topology, where), topology, where, approve, yes)
+    answer(_outcome(run), as_json, "done: nothing is left")
+
+
+def drift(spec: Spec, target: TargetName = "embedded", as_json: Json = False) -> None:
+    """Says where the live systems differ from the spec; exit code 1 if so. Example: `meshlab drift data/reference.yaml`"""
+    from meshlab.provision.bringup import drift as look
+
+    found = look(topology_of(spec), _target(target))
+    rows = [[d.step, d.title, d.text] for d in found]
+    document = {"drift": [{"step": d.step, "title": d.title, "difference": d.text} for d in found]}
+    answer(document, as_json, table("drift", ["step", "what", "difference"], rows) if rows else "no drift")
+    if found:
+        raise typer.Exit(CheckFailed.exit_code)
+
+
+def bring_up(spec: Path, target: Target) -> Attached:
+    """Plans, approves and applies on an embedded cluster; what `emulate up --cluster` and the demo do."""
+    from meshlab.provision.bringup import plan_bringup
+
+    topology = topology_of(spec)
+    return _run(plan_bringup(topology, target), topology, target, None, yes=True)
+
+
+def _target(name: str) -> Target:
+    from meshlab.live.target import Target
+
+    return Target.named(name)
+
+
+def _document(made: Plan) -> dict[str, Any]:
+    from meshlab.provision.approval import phrase
+    from meshlab.provision.preview import rows
+
+    return {**made.to_dict(), "hash": made.hash, "approve": phrase(made), "rows": rows(made)}
+
+
+def _steps(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "nothing to do"
+    columns = list(rows[0])
+    return table("plan", columns, [[str(row[column]) for column in columns] for row in rows])
+
+
+def _how_to_approve(made: Plan) -> str:
+    from meshlab.provision.approval import phrase
+
+    return (
+        f'to run it: meshlab apply SPEC --approve "{phrase(made)}"' if made.changes else "nothing to change"
+    )
+
+
+def _run(made: Plan, topology: Topology, target: Target, typed: str | None, yes: bool) -> Attached:
+    """Approves a plan as the caller said, starts or joins its run, and says what happens until it is over."""
+    from meshlab.provision.approval import approve as enter
+    from meshlab.provision.approval import phrase
+    from meshlab.provision.attach import start_or_attach
+    from meshlab.provision.journal import Journal
+    from meshlab.provision.records import Outcome
+    from meshlab.provision.workspace import Workspace
+
+    approval = None
+    with Journal(Workspace.of(target, made.cluster).journal) as journal:
+        if made.changes and journal.run(made.run) is None:
+            approval = enter(made, _typed(made, target, typed, yes, phrase(made)), journal)
+    attached = start_or_attach(made, topology, target, approval)
+    titles = {step.id: step.title for step in made}
+    try:
+        for event in attached.follow():
+            if event.kind.value in ("result", "adopted", "failed", "refused", "needs-you", "waiting"):
+                say(f"{event.kind.value:9} {titles.get(event.step, event.step)}: {event.text}".rstrip(": "))
+    except KeyboardInterrupt:
+        attached.hold()
+        say("held: nothing more is started; run the same command again to go on")
+        raise
+    if attached.outcome is not Outcome.DONE:
+        raise LiveError(attached.text or "the run was interrupted; run the same command again to go on")
+    return attached
+
+
+def _typed(made: Plan, target: Target, typed: str | None, yes: bool, wanted: str) -> str:
+    if typed is not None:
+        return typed
+    if yes:
+        if target.real:
+            raise InputError.single(
+                "--yes", "a real target is not changed without the words", f'--approve "{wanted}"'
+            )
+        return wanted
+    if not sys.stdin.isatty():
+        raise InputError.single(
+            "apply", f"this changes {len(made.changes)} things", f'approve with --approve "{wanted}"'
+        )
+    say(f"{len(made.changes)} changes on {target.name}; to approve, type: {wanted}")
+    return input("> ")
+
+
+def _outcome(run: Attached) -> dict[str, Any]:
+    return {
+        "run": run.plan.run,
+        "outcome": run.outcome.value,
+        "steps": run.steps(),
+        "timeline": run.timeline().to_dict(),
+    }

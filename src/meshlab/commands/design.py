@@ -1,0 +1,174 @@
+"""Commands about a design: review, show, import, simulate, availability."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meshlab.commands.output import Json, Spec, answer, say, table, topology_of
+from meshlab.model.errors import InputError
+
+if TYPE_CHECKING:
+    from meshlab.model import Topology
+
+
+def review(spec: Spec, as_json: Json = False) -> None:
+    """Says what an expert would say of a design. Example: `meshlab review data/reference.yaml`"""
+    from meshlab.model.review import review as review_design
+
+    findings = review_design(topology_of(spec))
+    lines = [
+        f"{f.severity.upper():8} {f.rule}\n  {f.message}\n  why: {f.why}\n  evidence: {f.evidence}\n  way out: {f.fix}\n"
+        for f in findings
+    ]
+    answer({"findings": [f.to_dict() for f in findings]}, as_json, "\n".join(lines) or "no findings")
+
+
+def show(
+    spec: Spec,
+    form: Annotated[
+        str, typer.Option("--format", help="table, mermaid, graphml, node-link, yaml or png")
+    ] = "table",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="file to write; needed for png")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Shows a topology. Example: `meshlab show data/reference.yaml --format png -o topology.png`"""
+    topology = topology_of(spec)
+    if form == "png":
+        if output is None:
+            raise InputError.single(
+                "--format png", "a picture needs a file to go to", "add `-o topology.png`"
+            )
+        from meshlab.views.topology_plot import plot_topology
+
+        plot_topology(topology).savefig(output, dpi=150)
+        answer({"file": str(output)}, as_json, f"wrote {output}")
+        return
+    text = _exported(topology, form, as_json)
+    if output:
+        output.write_text(text + "\n", encoding="utf-8")
+        say(f"wrote {output}")
+    else:
+        print(text)
+
+
+def _exported(topology: Topology, form: str, as_json: bool) -> str:
+    from meshlab.model import exchange
+    from meshlab.model.spec import dump
+
+    if as_json or form == "node-link":
+        return exchange.to_node_link(topology)
+    if form == "table":
+        rows = [[c.name, c.kind, _fails(c), c.source] for c in topology]
+        return table(topology.name, ["component", "kind", "fails", "source"], rows)
+    forms = {"mermaid": exchange.to_mermaid, "graphml": exchange.to_graphml, "yaml": dump}
+    if form not in forms:
+        raise InputError.single(
+            "--format", f"{form!r} is not a format", f"known: table, png, node-link, {', '.join(forms)}"
+        )
+    return forms[form](topology)
+
+
+def _fails(component: Any) -> str:
+    from meshlab.model.units import duration
+
+    reliability = component.reliability
+    if reliability is None:
+        return ""
+    return f"{reliability.rate * 31557600:.3g}/y, {duration(reliability.repair.mean)}"
+
+
+def import_(
+    design: Annotated[
+        Path, typer.Argument(metavar="DESIGN", help="Markdown with a Mermaid flowchart, or a .mmd file")
+    ],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="the spec file to write")] = None,
+    as_json: Json = False,
+) -> None:
+    """Makes a spec of a drawn design, its gaps marked. Example: `meshlab import design.md -o cluster.yaml`"""
+    from meshlab.model.exchange import import_design
+
+    imported = import_design(design)
+    text = imported.to_yaml()
+    if output:
+        output.write_text(text, encoding="utf-8")
+        say(f"wrote {output}")
+    gaps = [{"component": g.component, "message": g.message} for g in imported.gaps]
+    if as_json:
+        print(json.dumps({"spec": text, "gaps": gaps, "output": str(output) if output else None}, indent=2))
+        return
+    if not output:
+        print(text)
+    for gap in gaps:
+        say(f"gap: {gap['component']}: {gap['message']}")
+
+
+def simulate(
+    spec: Spec,
+    scenario: Annotated[
+        Path, typer.Option("--scenario", help="a scenario file, for example data/scenarios/lose-master.yaml")
+    ],
+    replicates: Annotated[int, typer.Option(min=1, help="how many histories to simulate")] = 100,
+    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="processes; the answer is the same for any number")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Simulates a scenario. Example: `meshlab simulate data/reference.yaml --scenario data/scenarios/lose-zone.yaml`"""
+    from tqdm import tqdm
+
+    from meshlab.simulate import load_scenario
+    from meshlab.simulate import simulate as run
+
+    topology = topology_of(spec)
+    faults = load_scenario(scenario, topology)
+    with tqdm(total=replicates, desc="replicates", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+        prediction = run(
+            topology,
+            faults,
+            replicates=replicates,
+            seed=seed,
+            workers=workers,
+            progress=lambda done, _: bar.update(done - bar.n),
+        )
+    rows = [
+        [name, f"{o.mean:.1f}", f"{o.p05:.1f}", f"{o.p50:.1f}", f"{o.p95:.1f}", f"{o.availability:.6f}"]
+        for name, o in prediction.services.items()
+    ]
+    title = f"{faults.name}: seconds down in {faults.horizon:g} s, {replicates} replicates, seed {seed}"
+    text = table(title, ["service", "mean", "p05", "p50", "p95", "availability"], rows)
+    answer(prediction.to_dict() if as_json else None, as_json, text)
+
+
+def availability(
+    spec: Spec,
+    service: Annotated[str | None, typer.Option("--service", help="one service instead of all")] = None,
+    as_json: Json = False,
+) -> None:
+    """Computes exact availability and what limits it. Example: `meshlab availability data/reference.yaml`"""
+    import time
+
+    from meshlab.availability import availability as exact
+
+    topology = topology_of(spec)
+    start = time.perf_counter()
+    answers = exact(topology, service)
+    elapsed = time.perf_counter() - start
+    rows = [
+        [
+            name,
+            f"{a.unavailability:.3g} ({a.interval[0]:.2g} to {a.interval[1]:.2g})",
+            f"{a.downtime_minutes_per_year:.1f}",
+            str(a.cut_set_count),
+            " + ".join(a.cut_sets[0].events) if a.cut_sets else "",
+        ]
+        for name, a in answers.items()
+    ]
+    columns = ["service", "unavailability", "min/year", "minimal cut sets", "most probable"]
+    document = {"services": {name: a.to_dict() for name, a in answers.items()}, "elapsed_s": elapsed}
+    answer(document, as_json, table(topology.name, columns, rows))

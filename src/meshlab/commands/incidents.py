@@ -1,0 +1,3 @@
+"""Commands about what happened: observe, incident."""
+
+from __future__ import annotations

@@ -1,0 +1,67 @@
+"""Saying things: answers on stdout, progress and problems on stderr, tables as wide as their content."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meshlab.model.errors import InputError, MeshlabError
+
+if TYPE_CHECKING:
+    from meshlab.model import Topology
+
+Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="a spec file, for example data/reference.yaml")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout; progress on stderr")]
+TargetName = Annotated[str, typer.Option("--target", help="embedded, live, or a target file")]
+
+
+def complain(error: MeshlabError) -> None:
+    """Says what is wrong on stderr; with ``--json`` also as a document on stdout."""
+    say(str(error))
+    if "--json" not in sys.argv:
+        return
+    document: dict[str, Any] = {"error": str(error), "exit_code": error.exit_code}
+    if isinstance(error, InputError):
+        document["problems"] = [
+            {"file": p.file, "line": p.line, "column": p.column, "message": p.message, "hint": p.hint}
+            for p in error.problems
+        ]
+    print(json.dumps(document, indent=2))
+
+
+def say(text: str) -> None:
+    """Progress and problems: on stderr, so that stdout holds the answer alone."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def answer(document: Any, as_json: bool, text: str) -> None:
+    """Prints the answer: one JSON document, or the text for people."""
+    print(json.dumps(document, indent=2) if as_json else text)
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> str:
+    """Gives a table as text, as wide as its content."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    width = max(80, Console().width) if sys.stdout.isatty() else 140
+    stream = StringIO()
+    Console(file=stream, width=width, color_system=None).print(grid)
+    return stream.getvalue().rstrip()
+
+
+def topology_of(spec: Path) -> Topology:
+    from meshlab.model.spec import load
+
+    return load(spec)

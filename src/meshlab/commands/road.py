@@ -1,0 +1,3 @@
+"""Commands that do the whole road, or open its notebooks: demo, lab."""
+
+from __future__ import annotations
