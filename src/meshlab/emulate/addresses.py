@@ -7,7 +7,9 @@ cluster.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import secrets
 import socket
 
 
@@ -53,12 +55,30 @@ def cluster_address(address: str) -> str:
     return "10" + str(_ipv4(address, 127, "loopback"))[3:]
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port of ``host`` that nothing listens on now, for a real server hidden behind the fabric.
+_HIDDEN_PORTS = range(20_000, 32_768)
+"""Below the ports that kernels hand to outgoing connections, so that none of those can be in the way."""
+_given: set[tuple[str, int]] = set()
 
-    The port is taken from the kernel and released again; a server that needs certainty should bind port 0
-    itself.
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port of ``host`` that nothing listens on now and that was not given before, for a hidden server.
+
+    Raises
+    ------
+    OSError
+        There is none.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    for _ in range(1000):
+        port = secrets.choice(_HIDDEN_PORTS)
+        if (host, port) in _given:
+            continue
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    continue
+                raise
+        _given.add((host, port))
+        return port
+    raise OSError(errno.EADDRINUSE, f"no free port on {host}")

@@ -124,9 +124,9 @@ class Fabric:
             known = self._ports.get((host, port))
             if known is None:
                 known = self._ports[(host, port)] = _Port(machine, None, None)
-            if known.machine != machine:
+            if known.machine != machine and known.target is not None:
                 raise ValueError(f"{host}:{port} belongs to {known.machine}, not to {machine}")
-            known.target = target
+            known.machine, known.target = machine, target  # a pod's address moves with the pod
             await self._listen(host, port, known)
 
     def _host(self, machine: str, address: str | None) -> str:
