@@ -18,8 +18,11 @@ async def get_resources(
     """
     found: dict[str, dict[str, str]] = {}
     rows = (await world.backend.ask("ec2", "DescribeTags")).get("Tags", [])
+    there = await _there(world, {row["ResourceType"] for row in rows})
     for row in rows:
-        if not hidden(row["ResourceId"]):
+        if row["ResourceId"] in there.get(row["ResourceType"], {row["ResourceId"]}) and not hidden(
+            row["ResourceId"]
+        ):
             arn = f"arn:aws:ec2:{world.settings.region}:{ACCOUNT}:{row['ResourceType']}/{row['ResourceId']}"
             found.setdefault(arn, {})[row["Key"]] = row["Value"]
     others = await world.backend.ask("resourcegroupstaggingapi", "GetResources")
@@ -34,6 +37,28 @@ async def get_resources(
         and _of_type(arn, params.get("ResourceTypeFilters") or [])
     ]
     return {"ResourceTagMappingList": listed, "PaginationToken": ""}
+
+
+_LISTINGS = {
+    "vpc": ("DescribeVpcs", "Vpcs", "VpcId"),
+    "subnet": ("DescribeSubnets", "Subnets", "SubnetId"),
+    "security-group": ("DescribeSecurityGroups", "SecurityGroups", "GroupId"),
+    "internet-gateway": ("DescribeInternetGateways", "InternetGateways", "InternetGatewayId"),
+    "route-table": ("DescribeRouteTables", "RouteTables", "RouteTableId"),
+    "network-interface": ("DescribeNetworkInterfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+    "volume": ("DescribeVolumes", "Volumes", "VolumeId"),
+    "elastic-ip": ("DescribeAddresses", "Addresses", "AllocationId"),
+    "launch-template": ("DescribeLaunchTemplates", "LaunchTemplates", "LaunchTemplateId"),
+}
+
+
+async def _there(world: World, kinds: set[str]) -> dict[str, set[str]]:
+    """The ids of the objects that exist, for each kind: moto keeps the tags of deleted ones."""
+    existing = {}
+    for kind in sorted(kinds & set(_LISTINGS)):
+        operation, key, id_key = _LISTINGS[kind]
+        existing[kind] = {row.get(id_key, "") for row in await world.listed(operation, key)}
+    return existing
 
 
 def _chosen(tags: Mapping[str, str], filters: list[dict[str, Any]]) -> bool:
