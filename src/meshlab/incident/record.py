@@ -1,0 +1,181 @@
+"""An incident as a folder: samples, logs, rows, timeline, topology, notes - all that a report rests on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from meshlab.incident.etcd_log import etcd_rows
+from meshlab.incident.event_rows import journal_rows, kubernetes_rows, talos_rows
+from meshlab.incident.observed import observed
+from meshlab.incident.rows import Row, events, ordered, read_rows, write_rows
+from meshlab.incident.samples import Samples, read_samples
+from meshlab.model import InputError, Timeline, Topology
+from meshlab.model.spec import dump, load
+
+FORMAT = "meshlab-incident-1"
+SAMPLES, TIMELINE, TOPOLOGY, NOTES, ROWS, ABOUT = (
+    "samples.jsonl",
+    "timeline.json",
+    "topology.yaml",
+    "notes.md",
+    "rows.jsonl",
+    "incident.json",
+)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Everything known of one incident.
+
+    `rows` are what logs and events add to what the observer saw; `not_collected` what could not be had, and why.
+    """
+
+    name: str
+    topology: Topology
+    timeline: Timeline
+    rows: tuple[Row, ...] = ()
+    notes: str = ""
+    folder: Path | None = None
+    not_collected: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def save(self, folder: Path) -> Incident:
+        """Writes the incident to a folder and gives it back with that folder; samples and logs stay as they are."""
+        folder.mkdir(parents=True, exist_ok=True)
+        about = {
+            "format": FORMAT,
+            "name": self.name,
+            "not_collected": list(self.not_collected),
+            "about": dict(self.about),
+        }
+        _write(folder / TIMELINE, self.timeline.to_json())
+        _write(folder / TOPOLOGY, dump(self.topology))
+        _write(folder / NOTES, self.notes)
+        write_rows(self.rows, folder / ROWS)
+        _write(folder / ABOUT, json.dumps(about, indent=2))
+        return replace(self, folder=folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Incident:
+        """Reads an incident's folder.
+
+        Raises
+        ------
+        InputError
+            It is no such folder, or a part of it cannot be read; says which.
+        """
+        about = _json(folder / ABOUT)
+        if about.get("format") != FORMAT:
+            raise InputError.single(
+                folder / ABOUT, "this is not an incident", f"its format must be {FORMAT!r}"
+            )
+        rows = folder / ROWS
+        notes = folder / NOTES
+        try:
+            timeline = Timeline.from_dict(_json(folder / TIMELINE))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError.single(
+                folder / TIMELINE, f"not a timeline: {error}", "make it again from the samples"
+            ) from error
+        return cls(
+            str(about.get("name", folder.name)),
+            load(folder / TOPOLOGY),
+            timeline,
+            read_rows(rows) if rows.exists() else (),
+            notes.read_text(encoding="utf-8") if notes.exists() else "",
+            folder,
+            tuple(about.get("not_collected", ())),
+            about.get("about", {}),
+        )
+
+    def with_rows(self, rows: Iterable[Row]) -> Incident:
+        """Gives the incident with more rows, which become events of its timeline."""
+        added = tuple(rows)
+        epoch = self.timeline.epoch or 0.0
+        timeline = replace(
+            self.timeline,
+            events=(*self.timeline.events, *events(added, epoch, self.timeline.horizon)),
+        )
+        return replace(self, rows=ordered((*self.rows, *added)), timeline=timeline)
+
+
+def from_samples(samples: Samples, topology: Topology, name: str, *, notes: str = "") -> Incident:
+    """Gives the incident that a watch saw."""
+    return Incident(name, topology, observed(samples, topology), (), notes)
+
+
+def ingest(folder: Path, topology: Topology, name: str = "") -> Incident:
+    """Makes an incident of a folder of raw files: ``samples.jsonl``, and ``logs/`` beside it.
+
+    Logs are known by their names: ``etcd-<machine>.log``, ``talos-events-<machine>.json``,
+    ``kubernetes-events.json``, ``journal.json``; other files stay where they are, unread.
+    """
+    samples = folder / SAMPLES
+    incident = from_samples(read_samples(samples), topology, name or folder.name)
+    return replace(
+        incident.with_rows(read_logs(folder / "logs", members(read_samples(samples)))), folder=folder
+    )
+
+
+def members(samples: Samples) -> dict[str, str]:
+    """Gives the machine of each etcd member id that answered."""
+    return {
+        str(s.answer["member_id"]): s.component
+        for s in samples.items
+        if s.probe == "etcd" and s.answered and s.answer.get("member_id")
+    }
+
+
+def read_logs(folder: Path, member_names: Mapping[str, str] | None = None) -> tuple[Row, ...]:
+    """Gives the rows of every log in a folder that is known by its name."""
+    rows: list[Row] = []
+    for path in sorted(folder.glob("*")) if folder.is_dir() else ():
+        source = f"{folder.name}/{path.name}"
+        stem = path.name.split(".")[0]
+        if stem.startswith("etcd-"):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            rows += etcd_rows(text.splitlines(), stem.removeprefix("etcd-"), source, member_names)
+        elif stem.startswith("talos-events-"):
+            rows += talos_rows(_list(path), stem.removeprefix("talos-events-"), source)
+        elif stem == "kubernetes-events":
+            rows += kubernetes_rows(_list(path), source)
+        elif stem == "journal":
+            rows += journal_rows(_list(path), source)
+    return ordered(rows)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError.single(
+            path, f"cannot be read: {error.strerror}", "is this an incident's folder?"
+        ) from error
+    except ValueError as error:
+        raise InputError.single(path, f"not JSON: {error}", "restore the file") from error
+    return data if isinstance(data, dict) else {"items": data}
+
+
+def _list(path: Path) -> list[Mapping[str, Any]]:
+    """Items of a JSON file: a list, or an object with ``items``; one object per line is read too."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        data = json.loads(text)
+    except ValueError:
+        lines = [line for line in text.splitlines() if line.strip().startswith("{")]
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise InputError.single(path, f"not JSON: {error}", "remove the file or mend it") from error
+    items = data.get("items", []) if isinstance(data, dict) else data
+    return list(items)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

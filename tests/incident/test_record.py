@@ -1,0 +1,53 @@
+"""An incident as a folder: what is saved is what is loaded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from watching import master_1_dies
+
+from meshlab.incident.record import Incident, from_samples, ingest
+from meshlab.incident.samples import SampleLog
+from meshlab.model import InputError
+
+
+def raw_folder(folder: Path) -> Path:
+    samples = master_1_dies()
+    with SampleLog(folder / "samples.jsonl", epoch=samples.epoch, interval=samples.interval) as log:
+        for sample in samples.items:
+            log.append(sample)
+        log.close(samples.ended)
+    logs = folder / "logs"
+    logs.mkdir()
+    (logs / "etcd-master-2.log").write_text(
+        json.dumps({"ts": "2026-09-21T14:13:32.000Z", "msg": "ab became leader at term 3"}) + "\n"
+    )
+    (logs / "notes-of-somebody.txt").write_text("unread")
+    return folder
+
+
+def test_an_incident_comes_back_as_it_was_saved(tmp_path, cluster):
+    incident = replace(from_samples(master_1_dies(), cluster, "night"), notes="paged at 03:12")
+    incident.save(tmp_path / "night")
+    again = Incident.load(tmp_path / "night")
+    assert again.timeline == incident.timeline
+    assert again.topology.components == incident.topology.components
+    assert (again.name, again.notes, again.folder) == ("night", "paged at 03:12", tmp_path / "night")
+
+
+def test_raw_files_become_an_incident_with_the_logs_in_its_timeline(tmp_path, cluster):
+    incident = ingest(raw_folder(tmp_path), cluster, "raw")
+    assert incident.timeline.downtime("vault") > 5
+    assert [row.evidence for row in incident.rows] == ["logs/etcd-master-2.log:1"]
+    assert incident.timeline.of("master-1")[1].evidence[0].startswith("samples.jsonl:")
+
+
+def test_a_folder_that_is_no_incident_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"incident\.json.*cannot be read"):
+        Incident.load(tmp_path)
+    (tmp_path / "incident.json").write_text("{}")
+    with pytest.raises(InputError, match="not an incident"):
+        Incident.load(tmp_path)
