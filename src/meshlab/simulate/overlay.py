@@ -1,0 +1,294 @@
+"""Layer 3, overlay: which KubeSpan tunnels carry packets, each direction, over time.
+
+The rules (WireGuard's constants and Talos' peer state machine, talos-omni-kubespan.md 3.2-3.5, parameters.md E):
+
+- A session's keys are renewed every 120 s and carry nothing after 180 s. A cut that heals earlier costs only
+  the cut; a longer one also up to 5.33 s until the next attempt of a handshake.
+- A handshake needs both directions. In a one-way cut the open direction carries packets until the keys die.
+- A machine that booted knows no peers until the discovery service has told it; its key it has on disk.
+- A peer is marked down 275 s after its last handshake, looked at every 30 s, so 155-305 s after it vanished;
+  its traffic is black-holed meanwhile. Then other endpoints are tried, 15-45 s for each wrong one.
+- Two peers behind NAT at different sites never meet.
+- A discovery outage longer than the records' 30 min may come back empty: a drop of the whole mesh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshlab.model.states import State
+from meshlab.model.timeline import Event
+from meshlab.model.units import duration
+from meshlab.simulate.faults import Faults
+from meshlab.simulate.scenario import FOREVER
+from meshlab.simulate.tracks import Track, moments
+from meshlab.simulate.underlay import Underlay
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from meshlab.model.components import Machine
+    from meshlab.model.topology import Topology
+    from meshlab.parameters import Parameters
+    from meshlab.simulate.streams import Streams
+
+
+@dataclass
+class Constants:
+    """The overlay's constants in seconds, taken from the parameters once."""
+
+    rekey: float
+    reject: float
+    peer_down: float
+    tick: float
+    endpoint: float
+    retry: float
+
+    @classmethod
+    def of(cls, parameters: Parameters) -> Constants:
+        value = parameters.value
+        return cls(
+            value("wireguard.rekey-after"),
+            value("wireguard.reject-after"),
+            value("kubespan.peer-down-interval"),
+            value("kubespan.reconcile-tick"),
+            value("kubespan.endpoint-timeout"),
+            parameters.distribution("wireguard.retry").quantile(0.999999),
+        )
+
+
+@dataclass
+class Overlay:
+    """The mesh of one replicate. Tunnels are worked out when they are asked for, and kept."""
+
+    topology: Topology
+    underlay: Underlay
+    faults: Faults
+    streams: Streams
+    constants: Constants
+    joined: dict[str, Track[bool]]
+    closed: Track[bool]
+    events: list[Event] = field(default_factory=list)
+    _flows: dict[tuple[str, str], tuple[Track[bool], Track[bool]]] = field(default_factory=dict)
+
+    def flow(self, a: str, b: str) -> Track[bool]:
+        """Gives whether what machine a sends to machine b arrives, over time, with the causes."""
+        first, second = (a, b) if a <= b else (b, a)
+        found = self._flows.get((first, second))
+        if found is None:
+            found = self._flows[first, second] = self._pair(first, second)
+        return found[0] if a == first else found[1]
+
+    def untouched(self, a: str, b: str) -> bool:
+        """Whether nothing happens to a tunnel in this replicate, so that it is up all the time."""
+        faults = self.faults
+        if {a, b} & (faults.power.keys() | faults.frozen.keys()) or not self.closed.constant:
+            return False
+        x, y = self.underlay.class_of[a], self.underlay.class_of[b]
+        opened = self.underlay.open
+        return bool(opened[:, x, y].all() and opened[:, y, x].all()) and not self._never(a, b)
+
+    def _never(self, a: str, b: str) -> bool:
+        first, second = self.topology.machine(a), self.topology.machine(b)
+        return first.nat and second.nat and first.site != second.site and self.topology.overlay is not None
+
+    def _pair(self, a: str, b: str) -> tuple[Track[bool], Track[bool]]:
+        if self.untouched(a, b):
+            return _OPEN, _OPEN
+        if self._never(a, b):
+            closed: Track[bool] = Track(False, f"{a} and {b} are both behind NAT at different sites")
+            return closed, closed
+        return _Tunnel(self, a, b).run()
+
+
+_OPEN: Track[bool] = Track(True)
+
+
+def build_overlay(
+    topology: Topology, parameters: Parameters, underlay: Underlay, faults: Faults, streams: Streams
+) -> Overlay:
+    """Gives the overlay of one replicate: who has joined it when; its tunnels follow from that."""
+    joined: dict[str, Track[bool]] = {}
+    discovery = topology.discovery
+    down = faults.broken_of(discovery.name) if discovery else None
+    fetch = parameters.distribution("discovery.fetch")
+    for name, power in faults.power.items():
+        track: Track[bool] = Track(True)
+        for time, state, cause in power.changes():
+            if state is State.UP:
+                if topology.overlay is None:
+                    track.set(time, True, cause)
+                    continue
+                asked = down.next_at(time, False) if down else time
+                if asked < FOREVER:
+                    late = " (the discovery service was down)" if asked > time else ""
+                    ready = asked + float(fetch.sample(streams.of(f"{name}/discovery")))
+                    track.set(ready, True, f"{name} has learnt of its peers{late}")
+            else:
+                track.set(time, False, cause)
+        joined[name] = track
+    closed = _closures(topology, parameters, faults, streams)
+    return Overlay(topology, underlay, faults, streams, Constants.of(parameters), joined, closed)
+
+
+def _closures(topology: Topology, parameters: Parameters, faults: Faults, streams: Streams) -> Track[bool]:
+    """Gives when the whole mesh is closed: the overlay failed, or every peer was dropped."""
+    track: Track[bool] = Track(False)
+    windows: list[tuple[float, float, str]] = []
+    if topology.overlay is None:
+        return track
+    for start, end, value, cause in faults.broken_of(topology.overlay.name).spans(FOREVER):
+        if value:
+            windows.append((start, end, cause))
+    if topology.discovery is not None:
+        ttl = parameters.value("discovery.ttl")
+        for start, end, value, _ in faults.broken_of(topology.discovery.name).spans(FOREVER):
+            if value and end < FOREVER and end - start > ttl:
+                drop = parameters.distribution("discovery.empty-drop").sample(streams.of("discovery/drop"))
+                cause = f"{topology.discovery.name} came back empty after {duration(end - start)}"
+                windows.append((end, end + float(drop), cause))
+    from meshlab.simulate.faults import merged
+
+    for start, end, cause in merged(windows):
+        track.set(start, True, cause)
+        if end < FOREVER:
+            track.set(end, False, "peers are known again")
+    return track
+
+
+class _Tunnel:
+    """One pair of machines: a sweep over everything that changes for it."""
+
+    def __init__(self, overlay: Overlay, a: str, b: str) -> None:
+        self.overlay = overlay
+        self.constants = overlay.constants
+        self.names = (a, b)
+        self.machines: tuple[Machine, Machine] = (overlay.topology.machine(a), overlay.topology.machine(b))
+        self.rng: np.random.Generator = overlay.streams.of(f"tunnel/{a}/{b}")
+        self.same_site = self.machines[0].site == self.machines[1].site
+        self.plain = overlay.topology.overlay is None
+
+    def run(self) -> tuple[Track[bool], Track[bool]]:
+        """Gives both directions, from a to b and from b to a."""
+        o, (a, b) = self.overlay, self.names
+        power = [o.faults.power_of(n) for n in self.names]
+        frozen = [o.faults.frozen_of(n) for n in self.names]
+        joined = [o.joined.get(n, _OPEN) for n in self.names]
+        paths = (o.underlay.path(a, b), o.underlay.path(b, a))
+        times = sorted({*moments(power), *moments(frozen, joined, paths, [o.closed])})
+        out: tuple[Track[bool], Track[bool]] = (Track(True), Track(True))
+        key = -float(self.rng.random()) * self.constants.rekey
+        session = whole = True
+        booted = ""
+        established = FOREVER
+        lost_at = 0.0
+        for now, until in zip(times, [*times[1:], FOREVER], strict=True):
+            cause = self._cause(now, power, frozen, joined, paths)
+            off = next((n for n, p in zip(self.names, power, strict=True) if p.at(now) is not State.UP), "")
+            ready = not off and all(j.at(now) for j in joined) and not o.closed.at(now)
+            ways = tuple(p.at(now) and not any(f.at(now) for f in frozen) for p in paths)
+            if off:
+                booted = off
+            if self.plain:
+                for track, way in zip(out, ways, strict=True):
+                    track.set(now, way and not off, cause)
+                continue
+            if not ready:
+                if session:
+                    key, lost_at = self._last_key(key, now) if whole else key, now
+                session, whole, established = False, False, FOREVER
+                _both(out, now, False, cause)
+                continue
+            if session and not all(ways):
+                if whole:
+                    key, lost_at, whole = self._last_key(key, now), now, False
+                for track, way in zip(out, ways, strict=True):
+                    track.set(now, way, cause)
+                dies = key + self.constants.reject
+                if dies < until:
+                    session = False
+                    _both(out, max(dies, now), False, f"the tunnel's keys expired ({cause})")
+            elif session:
+                if not whole:
+                    key, whole = now, True
+                _both(out, now, True, cause)
+            elif all(ways):
+                if established == FOREVER:
+                    rotated = now > key + self.constants.peer_down + self.constants.tick
+                    established = now + self._meeting(booted, rotated)
+                    booted = ""
+                if established < until:
+                    _both(out, established, True, self._met(established, lost_at))
+                    session, whole, key, established = True, True, established, FOREVER
+            else:
+                established = FOREVER
+                _both(out, now, False, cause)
+            if not whole:
+                self._mark_down(key, until)
+        return out
+
+    def _last_key(self, key: float, now: float) -> float:
+        return key + self.constants.rekey * ((now - key) // self.constants.rekey)
+
+    def _meeting(self, booted: str, rotated: bool) -> float:
+        """Draws the time until the handshake after which a pair can talk again (parameters T.3, facts 3.4)."""
+        c, rng = self.constants, self.rng
+        retry = float(rng.random()) * c.retry
+        wrong = c.endpoint + float(rng.random()) * c.tick
+        if self.same_site:
+            return retry
+        boots_behind_nat = any(m.name == booted and m.nat for m in self.machines)
+        if boots_behind_nat:
+            return wrong  # its peer's private address comes first and leads nowhere
+        return wrong if rotated and not booted and rng.random() < 0.5 else retry
+
+    def _mark_down(self, key: float, until: float) -> None:
+        marked = key + self.constants.peer_down + float(self.rng.random()) * self.constants.tick
+        a, b = self.names
+        text = f"peers {a} and {b} marked down: no handshake for {duration(marked - key)}"
+        if marked < until and not any(
+            e.text.startswith(f"peers {a} and {b} ") and e.time > key for e in self.overlay.events
+        ):
+            self.overlay.events.append(Event(marked, a, text, "peer-down"))
+
+    def _met(self, now: float, lost_at: float) -> str:
+        a, b = self.names
+        self.overlay.events.append(
+            Event(
+                now,
+                a,
+                f"handshake of {a} and {b}, {duration(now - lost_at)} after they lost touch",
+                "handshake",
+            )
+        )
+        return f"handshake of {a} and {b}"
+
+    def _cause(
+        self,
+        now: float,
+        power: list[Track[State]],
+        frozen: list[Track[bool]],
+        joined: list[Track[bool]],
+        paths: tuple[Track[bool], Track[bool]],
+    ) -> str:
+        if self.overlay.closed.at(now):
+            return self.overlay.closed.cause_at(now)
+        for state in power:
+            if state.at(now) is not State.UP:
+                return state.cause_at(now)
+        for pause in frozen:
+            if pause.at(now):
+                return pause.cause_at(now)
+        for name, track in zip(self.names, joined, strict=True):
+            if not track.at(now):
+                return f"{name} does not know its peers yet"
+        for path in paths:
+            if not path.at(now):
+                return path.cause_at(now)
+        return next((p.cause_at(now) for p in (*paths, *frozen) if p.cause_at(now)), "")
+
+
+def _both(out: tuple[Track[bool], Track[bool]], time: float, value: bool, cause: str) -> None:
+    for track in out:
+        track.set(time, value, cause)

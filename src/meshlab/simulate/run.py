@@ -1,0 +1,117 @@
+"""simulate: a scenario on a topology, over many replicates, on one process or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from meshlab.model.errors import InputError
+from meshlab.parameters import Parameters
+from meshlab.simulate.checks import check_scenario
+from meshlab.simulate.objectives import outlooks
+from meshlab.simulate.prediction import Prediction
+from meshlab.simulate.replicate import replicate
+from meshlab.simulate.scenario import Scenario
+from meshlab.simulate.underlay import build_underlay
+
+if TYPE_CHECKING:
+    from meshlab.model.timeline import Timeline
+    from meshlab.model.topology import Topology
+
+Job = tuple["Topology", Scenario, Parameters, int, tuple[int, ...]]
+
+
+def simulate(
+    topology: Topology,
+    scenario: Scenario,
+    *,
+    replicates: int = 100,
+    seed: int = 0,
+    parameters: Parameters | None = None,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Prediction:
+    """Predicts what a scenario does to a cluster.
+
+    Parameters
+    ----------
+    replicates
+        How many histories are drawn; they differ in what the parameters leave open.
+    seed
+        Same seed, same bits, whatever the number of workers.
+    parameters
+        The table of numbers; the defaults when None. Joined with what the topology says of its parts.
+    workers
+        Processes to use; 1 stays in this one.
+    progress
+        Called with (done, total) as replicates are finished.
+
+    Raises
+    ------
+    InputError
+        The scenario does not fit the topology, or the counts make no sense.
+
+    Examples
+    --------
+    >>> from meshlab.model.spec import reference
+    >>> from meshlab.simulate import Fault, Scenario, simulate
+    >>> night = Scenario("one master", 600.0, (Fault.fail("master-1", at=60.0),), {"etcd": "master-1"})
+    >>> prediction = simulate(reference(), night, replicates=5, seed=1)
+    >>> 0.5 < prediction.services["etcd"].p50 < 2.5
+    True
+    """
+    if replicates < 1 or workers < 1:
+        raise InputError.single("simulate", f"replicates ({replicates}) and workers ({workers}) start at 1")
+    check_scenario(scenario, topology)
+    table = (parameters or Parameters.defaults()).joined(topology)
+    timelines: list[Timeline] = []
+    for part in _parts(topology, scenario, table, replicates, seed, workers):
+        timelines += part
+        if progress:
+            progress(len(timelines), replicates)
+    return Prediction(
+        seed, scenario.horizon, replicates, tuple(timelines), outlooks(timelines, scenario.horizon)
+    )
+
+
+def _parts(
+    topology: Topology, scenario: Scenario, table: Parameters, replicates: int, seed: int, workers: int
+) -> Iterator[list[Timeline]]:
+    if workers == 1 or replicates == 1:
+        underlay = build_underlay(topology, scenario)
+        for number in range(replicates):
+            yield [replicate(topology, scenario, table, underlay, seed, number)]
+        return
+    size = max(1, min(50, -(-replicates // (4 * workers))))
+    chunks = [tuple(range(at, min(at + size, replicates))) for at in range(0, replicates, size)]
+    yield from _spread(((topology, scenario, table, seed, chunk) for chunk in chunks), workers)
+
+
+def _spread(jobs: Iterable[Job], workers: int) -> Iterator[list[Timeline]]:
+    """Gives the jobs' results in order; an interrupt stops the processes and is passed on."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+    done = False
+    try:
+        yield from pool.map(_job, jobs)
+        done = True
+    finally:
+        if not done:
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C goes to the whole foreground group; only the parent answers it, and stops its workers."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _job(job: Job) -> list[Timeline]:
+    topology, scenario, table, seed, numbers = job
+    underlay = build_underlay(topology, scenario)
+    return [replicate(topology, scenario, table, underlay, seed, number) for number in numbers]

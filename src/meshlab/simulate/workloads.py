@@ -1,0 +1,161 @@
+"""Layer 6, workloads: chain nodes on local disks, and the services that only mirror a part.
+
+A chain pod never moves: its data is on one machine. It goes down with the machine, warms up after a boot,
+and is `syncing` until its lag is below its chain's health limit. A worker that is only cut off from the
+control plane keeps running its pods, and a chain's clients and peers do not come through the cluster's own
+mesh: so the chain stays `up` (parameters.md D), while the machine is `unreachable` from the control plane.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshlab.model.states import State
+from meshlab.model.timeline import Interval, Lane
+from meshlab.model.units import duration
+from meshlab.simulate.control_plane import ControlPlane
+from meshlab.simulate.faults import Faults, merged
+from meshlab.simulate.scenario import FOREVER
+
+if TYPE_CHECKING:
+    from meshlab.model.components import Workload
+    from meshlab.model.topology import Topology
+    from meshlab.parameters import Parameters
+    from meshlab.simulate.streams import Streams
+
+Outage = tuple[float, float, str, str]
+"""From when to when a chain's process does not run, why, and how it comes back: warm, restart or empty."""
+
+
+def run_chains(
+    topology: Topology,
+    parameters: Parameters,
+    faults: Faults,
+    control: ControlPlane,
+    streams: Streams,
+    horizon: float,
+) -> list[Interval]:
+    """Gives the chain nodes' histories."""
+    found: list[Interval] = []
+    for workload in topology.workloads:
+        if workload.role != "vault":
+            found += _chain(workload, parameters, faults, control, streams, horizon)
+    return found
+
+
+def _chain(
+    workload: Workload,
+    parameters: Parameters,
+    faults: Faults,
+    control: ControlPlane,
+    streams: Streams,
+    horizon: float,
+) -> list[Interval]:
+    """Gives one workload's states: it serves as long as one of its replicas does, degraded if one lacks."""
+    lanes = [
+        _replica(workload, machine, parameters, faults, control, streams, horizon)
+        for machine in workload.machines[: workload.replicas]
+    ]
+    if len(lanes) == 1:
+        return lanes[0].until(horizon)
+    parts = [lane.until(horizon) for lane in lanes]
+    whole: Lane | None = None
+    for now in sorted({i.start for part in parts for i in part}):
+        at = [next(i for i in part if i.start <= now < i.end) for part in parts]
+        serving = [i for i in at if i.state.serving]
+        worst = max(at, key=lambda i: i.state.severity)
+        state = min((i.state for i in at), key=lambda s: s.severity) if not serving else State.UP
+        if serving and len(serving) < len(at):
+            state = State.DEGRADED
+        if whole is None:
+            whole = Lane(workload.name, state, worst.cause)
+        else:
+            whole.at(now, state, worst.cause)
+    return whole.until(horizon) if whole else []
+
+
+def _replica(
+    workload: Workload,
+    machine: str,
+    parameters: Parameters,
+    faults: Faults,
+    control: ControlPlane,
+    streams: Streams,
+    horizon: float,
+) -> Lane:
+    rng = streams.of(f"{workload.name}/{machine}")
+    role = workload.role
+    lane = Lane(workload.name)
+    outages = _outages(workload, machine, parameters, faults, control, streams)
+    for index, (start, end, cause, way) in enumerate(outages):
+        if start >= horizon:
+            break
+        lane.at(start, State.DOWN, cause)
+        if end == FOREVER:
+            break
+        following = outages[index + 1][0] if index + 1 < len(outages) else FOREVER
+        if way == "empty":
+            took = float(parameters.distribution(f"{role}.resync").sample(rng))
+            text = f"{workload.name} syncs from an empty disk"
+        else:
+            warm = float(parameters.distribution(f"{role}.warm-restart").sample(rng))
+            lag = end - start + warm
+            catch = _catch_up(
+                role, lag, parameters, float(parameters.distribution(f"{role}.catch-up").sample(rng))
+            )
+            fresh = float(parameters.distribution(f"{role}.resync").sample(rng))
+            took = warm + min(catch, fresh)
+            text = f"{workload.name} starts again {duration(lag)} behind" + (
+                ", faster from a snapshot" if fresh < catch else ""
+            )
+        if end < following:
+            lane.at(end, State.SYNCING, text)
+        if end + took < following:
+            lane.at(end + took, State.UP, f"{workload.name} is within its health limit again")
+    return lane
+
+
+def _catch_up(role: str, lag: float, parameters: Parameters, rate: float) -> float:
+    """Gives the seconds until a node `lag` seconds behind is within its health limit (parameters.md H).
+
+    Blocks come at 1/t per second and are processed at `rate`: the lag falls by rate - 1/t blocks per second.
+    """
+    grows = 1 / parameters.value(f"{role}.block-time")
+    behind = lag * grows - parameters.value(f"{role}.health-limit")
+    if behind <= 0:
+        return 0.0
+    return behind / (rate - grows) if rate > grows else FOREVER
+
+
+def _outages(
+    workload: Workload,
+    machine: str,
+    parameters: Parameters,
+    faults: Faults,
+    control: ControlPlane,
+    streams: Streams,
+) -> list[Outage]:
+    spans: list[tuple[float, float, str, str]] = []
+    for start, end, state, cause in faults.power_of(machine).spans(FOREVER):
+        if state is not State.UP:
+            spans.append((start, end, cause, "warm"))
+    for source in (faults.frozen_of(machine), faults.broken_of(workload.name)):
+        for start, end, value, cause in source.spans(FOREVER):
+            if value:
+                spans.append((start, end, cause, "warm"))
+    rng = streams.of(f"{workload.name}/disk")
+    for name, at, lasts in faults.disks:
+        if name == machine and workload.volume == "local":
+            fixed = lasts if lasts < FOREVER else float(parameters.distribution("disk.replace").sample(rng))
+            spans.append((at, at + fixed, f"{machine} lost its data disk at {duration(at)}", "empty"))
+    for _, heard in control.evictions.get(machine, ()):
+        if heard < FOREVER and faults.power_of(machine).at(heard) is State.UP:
+            restart = float(parameters.distribution("pod.restart").sample(rng))
+            why = f"{machine} heard that its pods were told to go; the pod starts anew on its local volume"
+            if not any(s <= heard < e for s, e, *_ in spans):
+                spans.append((heard, heard + restart, why, "restart"))
+    found: list[Outage] = []
+    for start, end, cause in merged([(s, e, c) for s, e, c, _ in spans]):
+        ways = [way for s, e, _, way in spans if s < end and e > start]
+        found.append((start, end, cause, "empty" if "empty" in ways else ways[0]))
+    return found
