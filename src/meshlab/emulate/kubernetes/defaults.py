@@ -102,6 +102,15 @@ def quality(spec: Object) -> str:
     return "Guaranteed"
 
 
+def _counters(item: Object, *names: str) -> None:
+    for name in names:
+        item.setdefault("status", {}).setdefault(name, 0)
+
+
+def _budget(item: Object) -> None:
+    _counters(item, "currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods")
+
+
 def _service(service: Object) -> None:
     spec = service.setdefault("spec", {})
     spec.setdefault("type", "ClusterIP")
@@ -133,7 +142,7 @@ def _stateful_set(item: Object) -> None:
         claim.setdefault("kind", "PersistentVolumeClaim")
         claim.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
         claim.setdefault("status", {}).setdefault("phase", "Pending")
-    item.setdefault("status", {}).setdefault("replicas", 0)
+    _counters(item, "replicas", "availableReplicas")
 
 
 def _deployment(item: Object) -> None:
@@ -155,7 +164,7 @@ def _replica_set(item: Object) -> None:
     spec.setdefault("replicas", 1)
     if spec.get("template", {}).get("spec"):
         pod_spec(spec["template"]["spec"])
-    item.setdefault("status", {}).setdefault("replicas", 0)
+    _counters(item, "replicas")
 
 
 def _daemon_set(item: Object) -> None:
@@ -166,6 +175,7 @@ def _daemon_set(item: Object) -> None:
     if strategy["type"] == "RollingUpdate":
         strategy.setdefault("rollingUpdate", {"maxSurge": 0, "maxUnavailable": 1})
     pod_spec(spec.setdefault("template", {}).setdefault("spec", {}))
+    _counters(item, "currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady")
 
 
 def _claim(item: Object) -> None:
@@ -242,6 +252,7 @@ _BY_KIND: dict[str, Callable[[Object], None]] = {
     "RoleBinding": _binding,
     "ClusterRoleBinding": _binding,
     "NetworkPolicy": _network_policy,
+    "PodDisruptionBudget": _budget,
 }
 
 

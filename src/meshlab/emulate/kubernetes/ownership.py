@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from . import fields
@@ -9,16 +10,26 @@ from .fields import Entry, FieldSet, Path
 from .status import ApiError, Object
 
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def _last_applied(applied: Object) -> str:
+    """What kubectl's client-side apply would have noted; the server keeps it right for who goes back to that."""
+    return json.dumps(applied, sort_keys=True, separators=(",", ":")) + "\n"
+
+
 def after_update(
     old: Object | None, new: Object, schema: Object, *, manager: str, api_version: str, subresource: str, now: str
 ) -> list[Object]:
     """The ``managedFields`` after a create, update or plain patch by a manager.
 
-    What the manager changed becomes its own; what it changed or removed is taken from all others.
+    What the manager changed becomes its own; what it changed or removed is taken from all others. Entries that ``new`` brings
+    are taken as they are (kubectl migrates its client-side entries so); a single empty entry forgets all of them.
     """
     before = fields.entries(old) if old is not None else []
-    if new.get("metadata", {}).get("managedFields") == []:
-        before = []
+    given = new.get("metadata", {}).get("managedFields")
+    if given:
+        before = [] if given == [{}] else fields.entries(new)
     area = fields.owned(new, schema, subresource)
     if old is None:
         changed = area
@@ -81,6 +92,9 @@ def apply(
     time = mine[0].time if unchanged and not changed else now
     left.append(Entry(manager, "Apply", subresource, api_version, time, wanted))
     metadata = dict(merged.get("metadata", {}))
+    annotations = metadata.get("annotations") or {}
+    if manager == "kubectl" and _LAST_APPLIED in annotations and not subresource:
+        metadata["annotations"] = {**annotations, _LAST_APPLIED: _last_applied(applied)}
     metadata["managedFields"] = fields.to_managed_fields(left)
     return {**merged, "metadata": metadata}
 
@@ -93,9 +107,11 @@ def _conflict(clashes: list[tuple[Entry, list[Path]]]) -> ApiError:
     causes = []
     lines = []
     for entry, clashing in clashes:
-        who = f'"{entry.manager}"' + (f' using {entry.api_version}' if entry.operation == "Update" else "")
-        if entry.operation == "Update" and entry.time:
-            who += f" at {entry.time}"
+        who = f'"{entry.manager}"'
+        if entry.subresource:
+            who += f' with subresource "{entry.subresource}"'
+        if entry.operation == "Update":
+            who += f" using {entry.api_version}"
         shown = [fields.shown(p) for p in clashing]
         lines.append(f"conflict{'s' if len(shown) > 1 else ''} with {who}:" + (f" {shown[0]}" if len(shown) == 1 else "".join(f"\n- {s}" for s in shown)))
         causes += [

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import discovery, patches, podcalls, schemas, selectors, status, tables
+from . import discovery, patches, podcalls, protobuf, schemas, selectors, status, tables
 from .admission import may_delete_namespace
 from .events import as_core_event, as_new_event
 from .identity import ANYONE, Attributes, Authorizer, Tokens, User, from_certificate, refuse
@@ -216,6 +216,8 @@ class Rest:
     async def _body(self, request: web.Request) -> Any:
         raw = await request.read()
         kind = request.content_type
+        if raw.startswith(protobuf.MAGIC):
+            return protobuf.decode(raw)
         if "protobuf" in kind or "cbor" in kind:
             raise ApiError(
                 415,

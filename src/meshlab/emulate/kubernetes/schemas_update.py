@@ -1,47 +1,80 @@
-"""Rewrite ``schemas.json.gz`` from the OpenAPI documents in a Kubernetes source tree.
+"""Rewrite ``schemas.json.gz`` and ``protos.json.gz`` from the Kubernetes sources of one version.
 
-Run ``python -m meshlab.emulate.kubernetes.schemas_update DIR VERSION`` where DIR holds ``api/openapi-spec/v3``. The result is the
-schemas of the groups served by the stand-in, unchanged; Kubernetes is under the Apache License 2.0, as meshlab is.
+Run ``python -m meshlab.emulate.kubernetes.schemas_update KUBERNETES API APIMACHINERY VERSION``: the source directories of the
+modules k8s.io/kubernetes, k8s.io/api and k8s.io/apimachinery. What is kept are the schemas (unchanged) and the field numbers of
+the groups that the stand-in serves; Kubernetes is under the Apache License 2.0, as meshlab is.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from pathlib import Path
 
 GROUP_VERSIONS = {
-    "api/v1": "api__v1",
-    "apis/apps/v1": "apis__apps__v1",
-    "apis/authentication.k8s.io/v1": "apis__authentication.k8s.io__v1",
-    "apis/authorization.k8s.io/v1": "apis__authorization.k8s.io__v1",
-    "apis/autoscaling/v1": "apis__autoscaling__v1",
-    "apis/batch/v1": "apis__batch__v1",
-    "apis/coordination.k8s.io/v1": "apis__coordination.k8s.io__v1",
-    "apis/discovery.k8s.io/v1": "apis__discovery.k8s.io__v1",
-    "apis/events.k8s.io/v1": "apis__events.k8s.io__v1",
-    "apis/networking.k8s.io/v1": "apis__networking.k8s.io__v1",
-    "apis/policy/v1": "apis__policy__v1",
-    "apis/rbac.authorization.k8s.io/v1": "apis__rbac.authorization.k8s.io__v1",
-    "apis/scheduling.k8s.io/v1": "apis__scheduling.k8s.io__v1",
-    "apis/storage.k8s.io/v1": "apis__storage.k8s.io__v1",
+    "api/v1": "core",
+    "apis/apps/v1": "apps",
+    "apis/authentication.k8s.io/v1": "authentication",
+    "apis/authorization.k8s.io/v1": "authorization",
+    "apis/autoscaling/v1": "autoscaling",
+    "apis/batch/v1": "batch",
+    "apis/coordination.k8s.io/v1": "coordination",
+    "apis/discovery.k8s.io/v1": "discovery",
+    "apis/events.k8s.io/v1": "events",
+    "apis/networking.k8s.io/v1": "networking",
+    "apis/policy/v1": "policy",
+    "apis/rbac.authorization.k8s.io/v1": "rbac",
+    "apis/scheduling.k8s.io/v1": "scheduling",
+    "apis/storage.k8s.io/v1": "storage",
 }
+_MACHINERY = ("pkg/apis/meta/v1", "pkg/api/resource", "pkg/runtime", "pkg/util/intstr")
+_MESSAGE = re.compile(r"message (\w+) \{([^}]*)\}")
+_FIELD = re.compile(
+    r"(?P<rule>optional|repeated|)\s*(?P<type>map<\s*\w+\s*,\s*(?P<value>[\w.]+)\s*>|[\w.]+)\s+(?P<name>\w+)\s*=\s*(?P<number>\d+);"
+)
 
 
-def compact(source: Path, version: str) -> bytes:
-    """The schemas of all served group versions as gzipped JSON, the same bytes for the same source."""
-    schemas: dict[str, object] = {}
+def _packed(value: object) -> bytes:
+    return gzip.compress(json.dumps(value, sort_keys=True, separators=(",", ":")).encode(), 9, mtime=0)
+
+
+def schemas(kubernetes: Path, version: str) -> bytes:
+    """The OpenAPI schemas of all served group versions as gzipped JSON."""
+    found: dict[str, object] = {}
     members: dict[str, list[str]] = {}
-    for group_version, name in GROUP_VERSIONS.items():
-        document = json.loads((source / "api/openapi-spec/v3" / f"{name}_openapi.json").read_text())
-        schemas |= document["components"]["schemas"]
+    for group_version in GROUP_VERSIONS:
+        name = group_version.replace("/", "__") + "_openapi.json"
+        document = json.loads((kubernetes / "api/openapi-spec/v3" / name).read_text())
+        found |= document["components"]["schemas"]
         members[group_version] = sorted(document["components"]["schemas"])
-    text = json.dumps(
-        {"version": version, "members": members, "schemas": schemas}, sort_keys=True, separators=(",", ":")
-    )
-    return gzip.compress(text.encode(), 9, mtime=0)
+    return _packed({"version": version, "members": members, "schemas": found})
+
+
+def messages(api: Path, machinery: Path) -> bytes:
+    """The protobuf messages of all served group versions: full name to field number to (name, type, rule)."""
+    files = [api / group / "v1/generated.proto" for group in GROUP_VERSIONS.values()]
+    files += [machinery / part / "generated.proto" for part in _MACHINERY]
+    found: dict[str, dict[str, list[str]]] = {}
+    for file in files:
+        text = re.sub(r"//.*", "", file.read_text())
+        package = re.search(r"package ([\w.]+);", text)
+        assert package is not None, file
+        for name, body in _MESSAGE.findall(text):
+            fields = {}
+            for match in _FIELD.finditer(body):
+                kind = (match["value"] or match["type"]).removeprefix(".")
+                if kind[0].isupper():
+                    kind = f"{package[1]}.{kind}"
+                rule = "map" if match["value"] else "list" if match["rule"] == "repeated" else ""
+                fields[match["number"]] = [match["name"], kind, rule]
+            found[f"{package[1]}.{name}"] = fields
+    return _packed(found)
 
 
 if __name__ == "__main__":
-    (Path(__file__).parent / "schemas.json.gz").write_bytes(compact(Path(sys.argv[1]), sys.argv[2]))
+    here = Path(__file__).parent
+    sources = [Path(a) for a in sys.argv[1:4]]
+    (here / "schemas.json.gz").write_bytes(schemas(sources[0], sys.argv[4]))
+    (here / "protos.json.gz").write_bytes(messages(sources[1], sources[2]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -195,7 +196,7 @@ def _workload(item: Object, old: Object | None) -> list[Cause]:
     elif not selectors.matches(selector, template_labels):
         causes.append(
             ("spec.template.metadata.labels", "FieldValueInvalid",
-             f"Invalid value: {template_labels!r}: `selector` does not match template `labels`".replace("'", '"'))
+             "Invalid value: " + json.dumps(template_labels, separators=(",", ":")) + ": `selector` does not match template `labels`")
         )
     claims = [c.get("metadata", {}).get("name", "") for c in spec.get("volumeClaimTemplates") or ()]
     inner = dict(spec.get("template", {}).get("spec") or {})
