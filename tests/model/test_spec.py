@@ -96,7 +96,7 @@ JUNK = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, len(LINES) - 1), st.sampled_from(["", "- ", "  ", "x: y", "name: 5", "*a", "}", ": :"]))
 def test_no_changed_line_gives_a_traceback(line: int, text: str) -> None:
     changed = [*LINES[:line], text, *LINES[line + 1 :]]
@@ -106,7 +106,7 @@ def test_no_changed_line_gives_a_traceback(line: int, text: str) -> None:
         assert error.problems
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_no_changed_value_gives_a_traceback(data: st.DataObject) -> None:
     from meshlab.model.spec.places import Places
