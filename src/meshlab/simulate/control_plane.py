@@ -35,7 +35,22 @@ class ControlPlane:
     intervals: list[Interval] = field(default_factory=list)
     answers: Track[bool] = field(default_factory=lambda: Track(True))
     evictions: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    contact: dict[str, Track[bool]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+
+    def pods_known(self, machine: str, time: float) -> float:
+        """Gives when a kubelet that starts at `time` has learnt of its pods from the API; maybe never.
+
+        A kubelet keeps no pods over a reboot: without the API it starts none but static ones.
+        """
+        contact = self.contact.get(machine)
+        while time < FOREVER:
+            heard = contact.next_at(time, True) if contact else time
+            answered = self.answers.next_at(heard, True)
+            if answered == heard:
+                return heard
+            time = answered
+        return FOREVER
 
 
 def run_control_plane(
@@ -154,7 +169,8 @@ def _states(
             why = _because_of_etcd(etcd, now) or why
         elif silent:
             state = State.DEGRADED
-            why = f"{silent[0]} is silent but still listed by KubePrism: {servers[silent[0]].cause_at(now)}"
+            last = max(silent, key=lambda m: servers[m].next_at(now, True))
+            why = f"{last} is silent but still listed by KubePrism: {servers[last].cause_at(now)}"
         elif any(end <= now < end + waits for end in stuck):
             state, why = (
                 State.DEGRADED,
@@ -193,6 +209,7 @@ def _leases(
         contact = reached(machine.name, api.members, faults, overlay)
         spans = [(s, e) for s, e, value, _ in contact.spans(FOREVER) if not value and s < horizon]
         if spans:
+            found.contact[machine.name] = contact
             lost[machine.name] = spans
     value = parameters.value
     zones: dict[str, list[str]] = {}

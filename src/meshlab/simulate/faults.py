@@ -23,7 +23,8 @@ class Faults:
     """What the scenario does to the parts.
 
     ``power`` holds up, down or booting for every machine that ever leaves ``up``; ``frozen`` the machines
-    that are paused; ``broken`` the other components that fail; ``disks`` (machine, at, lasts) the lost ones.
+    that are paused; ``broken`` the other components that fail; ``disks`` (machine, at, lasts) the lost ones;
+    ``clean_stops`` when a machine's services are stopped in order (a restart, not a loss of power).
     Machines and components that a scenario does not touch are not in it: see `powered` and `works`.
     """
 
@@ -31,6 +32,7 @@ class Faults:
     frozen: dict[str, Track[bool]] = field(default_factory=dict)
     broken: dict[str, Track[bool]] = field(default_factory=dict)
     disks: list[tuple[str, float, float]] = field(default_factory=list)
+    clean_stops: dict[str, set[float]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
     def power_of(self, machine: str) -> Track[State]:
@@ -59,6 +61,8 @@ def apply_faults(topology: Topology, scenario: Scenario, parameters: Parameters,
         found.events.append(Event(fault.at, fault.names[0], str(fault), "fault"))
         if fault.kind in ("fail", "restart"):
             _power_or_break(topology, fault, off, windows)
+            if fault.kind == "restart":
+                found.clean_stops.setdefault(fault.targets[0], set()).add(fault.at)
         elif fault.kind == "pause":
             frozen.setdefault(fault.targets[0], []).append((fault.at, fault.until, _cause(fault)))
         elif fault.kind == "lose-disk":

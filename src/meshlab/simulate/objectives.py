@@ -12,7 +12,7 @@ from meshlab.simulate.control_plane import reached
 from meshlab.simulate.faults import Faults
 from meshlab.simulate.overlay import Overlay
 from meshlab.simulate.tracks import Track, moments
-from meshlab.simulate.underlay import Underlay, link_ends
+from meshlab.simulate.underlay import Underlay
 
 if TYPE_CHECKING:
     from meshlab.model.topology import Topology
@@ -65,7 +65,9 @@ def machine_lanes(topology: Topology, faults: Faults, overlay: Overlay, horizon:
             if lane is None:
                 lane = Lane(machine.name, state, why)
             else:
-                lane.at(now, state, why or contact.cause_at(now))
+                if state is State.UP and lane.state is State.UNREACHABLE:
+                    why = "a control-plane machine and it hear each other again"
+                lane.at(now, state, why)
         found += (lane or Lane(machine.name)).until(horizon)
     return found
 
@@ -90,12 +92,16 @@ def link_lanes(topology: Topology, underlay: Underlay, horizon: float) -> list[I
         pairs = underlay.link == index
         if not pairs.any():
             continue
-        whole = underlay.open[:, pairs].all(axis=1)
-        some = underlay.open[:, pairs].any(axis=1)
-        slow = (underlay.latency[:, pairs] > 0).any(axis=1) | (
-            underlay.loss[:, pairs] > link.loss + 1e-12
-        ).any(axis=1)
-        if whole.all() and not slow.any():
+        epochs = range(len(underlay.times))
+        whole = [bool(underlay.open[e, pairs].all()) for e in epochs]
+        some = [bool(underlay.open[e, pairs].any()) for e in epochs]
+        slow = [
+            bool(
+                (underlay.latency[e, pairs] > 0).any() or (underlay.loss[e, pairs] > link.loss + 1e-12).any()
+            )
+            for e in epochs
+        ]
+        if all(whole) and not any(slow):
             continue
         lane: Lane | None = None
         for e, time in enumerate(underlay.times):
@@ -133,7 +139,7 @@ def mesh_lane(
             there, back = overlay.flow(a, b), overlay.flow(b, a)
             if not (there.at(now) and back.at(now)):
                 apart.append((a, b))
-                why = why or (there if not there.at(now) else back).cause_at(now)
+                why = why or _why_apart(overlay, underlay, a, b, there if not there.at(now) else back, now)
         alive = [
             frozenset((site[a], site[b]))
             for a, b in pairs
@@ -162,6 +168,15 @@ def mesh_lane(
         else:
             lane.at(now, state, why)
     return (lane or Lane(name)).until(horizon)
+
+
+def _why_apart(overlay: Overlay, underlay: Underlay, a: str, b: str, flow: Track[bool], now: float) -> str:
+    for name in (a, b):
+        if name in overlay.joined and not overlay.joined[name].at(now):
+            return f"{name} has booted and does not know its peers yet"
+    if underlay.path(a, b).at(now) and underlay.path(b, a).at(now):
+        return f"no handshake yet since {flow.cause_at(now)}"
+    return flow.cause_at(now)
 
 
 def _always_joined(
@@ -226,8 +241,3 @@ def service_lanes(topology: Topology, faults: Faults, horizon: float) -> list[In
                     lane.at(now, State.DOWN if broken else State.UP, why)
         found += lane.until(horizon)
     return found
-
-
-def link_machines(topology: Topology, place: str) -> tuple[str, ...]:
-    """Gives the names of the machines at one end of a link."""
-    return tuple(machine.name for machine in link_ends(topology, place))

@@ -79,6 +79,7 @@ def run_group(
         delay=Delays(topology, parameters, underlay, streams, group.name),
         fsync=_fsync(group, parameters, streams),
         voting=dict(voting or {}),
+        leaving=faults.clean_stops,
     )
     value = parameters.value
     engine: EtcdGroup | HashicorpGroup
@@ -115,7 +116,7 @@ def run_group(
     return found
 
 
-_TOLD = frozenset({"leader", "split-vote", "step-down"})
+_TOLD = frozenset({"leader", "split-vote", "step-down", "transfer"})
 
 
 def _mounted(reign: Reign, parameters: Parameters, rng: object) -> Reign:
@@ -185,6 +186,9 @@ def _intervals(group: Group, horizon: float, sealed: Sealed) -> list[Interval]:
                 lost = (now, _why_lost(group, was, now))
             if world.has_quorum(now):
                 state, why = State.NO_LEADER, lost[1]
+                if lane is not None and lane.state in (State.NO_QUORUM, State.SEALED):
+                    lost = (now, "the quorum is there again")
+                    why = lost[1]
             else:
                 locked = [m for m in world.members if m in sealed and sealed[m].at(now)]
                 there = [m for m in world.members if world.acts(m, now) or m in locked]

@@ -14,6 +14,7 @@ before they are told.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Role = Literal["follower", "precandidate", "candidate", "leader"]
+Acknowledge = Callable[[str, float], None]
 _EPS = 1e-9
 
 
@@ -166,7 +168,23 @@ class EtcdGroup:
             self._silent_since = now
             self._end_reign(member, now)
             member.log = (member.term, now)
+            if now in self.world.leaving.get(member.name, ()):
+                self._hand_over(member, now)
         member.role, member.lead = "follower", ""
+
+    def _hand_over(self, member: Member, now: float) -> None:
+        """A leader that stops cleanly tells a follower to stand at once, without pre-vote or lease."""
+        heirs = [m for m in self.members.values() if m.heard and m.lead == member.name and m.alive]
+        heirs = [m for m in heirs if self.world.voting[m.name].at(now)]
+        if heirs:
+            heir, term = heirs[0], member.term
+            self._say(now, member, "transfer", f"{member.name} hands the leadership to {heir.name}")
+
+            def stand(time: float) -> None:
+                if heir.alive and heir.term == term and self.world.acts(heir.name, time):
+                    self._campaign(heir, time, force=True)
+
+            self.agenda.add(now + self.world.delay(member.name, heir.name, now), stand)
 
     def _restart(self, member: Member, now: float) -> None:
         member.alive, member.role, member.lead, member.heard = True, "follower", "", False
@@ -269,7 +287,7 @@ class EtcdGroup:
 
     # --- votes
 
-    def _campaign(self, member: Member, now: float) -> None:
+    def _campaign(self, member: Member, now: float, *, force: bool = False) -> None:
         member.role, member.lead, member.heard = "candidate", "", False
         member.term += 1
         member.vote = member.name
@@ -279,18 +297,21 @@ class EtcdGroup:
         self._say(now, member, "candidate", f"{member.name} stands in term {member.term}")
         written = now + self.world.fsync(member.name)
         if self._won(member, now):
-            self.agenda.add(written, lambda time, term=member.term: self._lead_if(member, term, time))
+            term = member.term
+            self.agenda.add(written, lambda time: self._lead_if(member, term, time))
             return
         for voter in self.world.voters(now):
             if voter != member.name:
-                self._ask(member, self.members[voter], member.term, written, pre=False)
+                self._ask(member, self.members[voter], member.term, written, pre=False, force=force)
         self._set_timer(member, now)
 
     def _lead_if(self, member: Member, term: int, now: float) -> None:
         if member.alive and member.role == "candidate" and member.term == term:
             self._become_leader(member, now)
 
-    def _ask(self, asker: Member, voter: Member, term: int, sent: float, *, pre: bool) -> None:
+    def _ask(
+        self, asker: Member, voter: Member, term: int, sent: float, *, pre: bool, force: bool = False
+    ) -> None:
         log = asker.log
         if not self.world.arrives(asker.name, voter.name, sent):
             return
@@ -298,15 +319,22 @@ class EtcdGroup:
 
         def receive(now: float) -> None:
             if voter.alive and self.world.acts(voter.name, now):
-                self._answer(asker, voter, term, log, now, pre)
+                self._answer(asker, voter, term, log, now, pre, force)
 
         self.agenda.add(arrival, receive)
 
     def _answer(
-        self, asker: Member, voter: Member, term: int, log: tuple[int, float], now: float, pre: bool
+        self,
+        asker: Member,
+        voter: Member,
+        term: int,
+        log: tuple[int, float],
+        now: float,
+        pre: bool,
+        force: bool,
     ) -> None:
         if term > voter.term:
-            if self._in_lease(voter, now):
+            if not force and self._in_lease(voter, now):
                 return
             if not pre:
                 self._follow(voter, term, now)
@@ -422,7 +450,7 @@ class EtcdGroup:
         sent: float,
         *,
         heartbeat: bool = False,
-        acknowledged: object = None,
+        acknowledged: Acknowledge | None = None,
     ) -> None:
         term = leader.term
 
@@ -449,7 +477,7 @@ class EtcdGroup:
             if not self._hears(member, leader, now):
                 member.heard = False
                 self._set_timer(member, now)
-            if callable(acknowledged) and self.world.arrives(member.name, leader.name, now):
+            if acknowledged is not None and self.world.arrives(member.name, leader.name, now):
                 done = now + self.world.fsync(member.name)
                 back = done + self.world.delay(member.name, leader.name, done)
                 self.agenda.add(back, lambda time: acknowledged(member.name, time))

@@ -15,6 +15,7 @@ time-outs suggest:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from meshlab.model.distribution import Distribution
 
 Role = Literal["follower", "candidate", "leader"]
+Action = Callable[[float], None]
+Acknowledge = Callable[[str, float], None]
 
 
 @dataclass
@@ -151,7 +154,24 @@ class HashicorpGroup:
         if member.role == "leader":
             self._end_reign(member, now)
             member.log = (member.term, now)
+            if now in self.world.leaving.get(member.name, ()):
+                self._hand_over(member, now)
         member.role, member.lead, member.heard, member.asleep = "follower", "", False, False
+
+    def _hand_over(self, member: Member, now: float) -> None:
+        """An active node that stops cleanly transfers the leadership when it gives up its lock."""
+        heirs = [m for m in self.members.values() if m.heard and m.lead == member.name and m.alive]
+        heirs = [m for m in heirs if self.world.voting[m.name].at(now)]
+        if heirs:
+            heir, term = heirs[0], member.term
+            self._say(now, member, "transfer", f"{member.name} hands the leadership to {heir.name}")
+
+            def stand(time: float) -> None:
+                if heir.alive and heir.term == term and self.world.acts(heir.name, time):
+                    heir.role, heir.lead, heir.heard = "candidate", "", False
+                    self._elect(heir, time, force=True)
+
+            self.agenda.add(now + self.world.delay(member.name, heir.name, now), stand)
 
     def _settle(self, now: float) -> None:
         for member in self.members.values():
@@ -223,7 +243,7 @@ class HashicorpGroup:
 
     # --- votes
 
-    def _round_of(self, member: Member) -> object:
+    def _round_of(self, member: Member) -> Action:
         return lambda now: self._round(member, now)
 
     def _round(self, member: Member, now: float) -> None:
@@ -261,7 +281,7 @@ class HashicorpGroup:
 
         self.agenda.add(now + wait, again)
 
-    def _elect(self, member: Member, now: float) -> None:
+    def _elect(self, member: Member, now: float, *, force: bool = False) -> None:
         member.round += 1
         member.term += 1
         member.vote = member.name
@@ -270,17 +290,18 @@ class HashicorpGroup:
         self._again(member, now)
         written = now + self.world.fsync(member.name)
         if self._won(member, now):
-            self.agenda.add(written, lambda time, term=member.term: self._lead_if(member, term, time))
+            term = member.term
+            self.agenda.add(written, lambda time: self._lead_if(member, term, time))
             return
         for voter in self.world.voters(now):
             if voter != member.name:
-                self._ask(member, self.members[voter], written, pre=False)
+                self._ask(member, self.members[voter], written, pre=False, force=force)
 
     def _lead_if(self, member: Member, term: int, now: float) -> None:
         if member.alive and member.role == "candidate" and member.term == term:
             self._become_leader(member, now)
 
-    def _ask(self, asker: Member, voter: Member, sent: float, *, pre: bool) -> None:
+    def _ask(self, asker: Member, voter: Member, sent: float, *, pre: bool, force: bool = False) -> None:
         if not self.world.arrives(asker.name, voter.name, sent):
             return
         term, log, round_ = asker.term + (1 if pre else 0), asker.log, asker.round
@@ -288,7 +309,7 @@ class HashicorpGroup:
         def receive(now: float) -> None:
             if not voter.alive or not self.world.acts(voter.name, now):
                 return
-            grants, replied = self._answer(asker, voter, term, log, now, pre)
+            grants, replied = self._answer(asker, voter, term, log, now, pre, force)
             if self.world.arrives(voter.name, asker.name, replied):
                 back = replied + self.world.delay(voter.name, asker.name, replied)
                 self.agenda.add(
@@ -298,9 +319,16 @@ class HashicorpGroup:
         self.agenda.add(sent + self.world.delay(asker.name, voter.name, sent), receive)
 
     def _answer(
-        self, asker: Member, voter: Member, term: int, log: tuple[int, float], now: float, pre: bool
+        self,
+        asker: Member,
+        voter: Member,
+        term: int,
+        log: tuple[int, float],
+        now: float,
+        pre: bool,
+        force: bool,
     ) -> tuple[bool, float]:
-        if term < voter.term or (voter.lead and voter.lead != asker.name):
+        if term < voter.term or (not force and voter.lead and voter.lead != asker.name):
             return False, now
         if log < (voter.log if not voter.heard else (voter.term, math.inf)):
             if not pre and term > voter.term:
@@ -381,7 +409,9 @@ class HashicorpGroup:
             self._open[member.name] = (term, elected, now)
             self._say(now, member, "commit", f"{member.name} committed its first entry of term {term}")
 
-    def _append_to(self, leader: Member, member: Member, term: int, acknowledged: object = None) -> object:
+    def _append_to(
+        self, leader: Member, member: Member, term: int, acknowledged: Acknowledge | None = None
+    ) -> Action:
         def send(now: float) -> None:
             still = leader.alive and leader.role == "leader" and leader.term == term
             if (
@@ -402,7 +432,7 @@ class HashicorpGroup:
                 return
             self._follow(member, term, now, lead=leader.name)
             member.contact = now
-            if callable(acknowledged) and self.world.arrives(member.name, leader.name, now):
+            if acknowledged is not None and self.world.arrives(member.name, leader.name, now):
                 done = now + self.world.fsync(member.name)
                 back = done + self.world.delay(member.name, leader.name, done)
                 self.agenda.add(back, lambda time: acknowledged(member.name, time))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from meshlab.simulate.tracks import Track, moments
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass
@@ -18,7 +14,8 @@ class World:
     """The members' surroundings over time, for one group in one replicate.
 
     ``running[m]`` is whether member m's process runs (and, for Vault, is unsealed), ``frozen[m]`` whether it
-    is paused, ``flows[a, b]`` whether what a sends to b arrives, ``voting[m]`` whether it is a voter.
+    is paused, ``flows[a, b]`` whether what a sends to b arrives, ``voting[m]`` whether it is a voter,
+    ``leaving[m]`` the instants at which m is stopped cleanly, so that it hands its leadership over.
     ``delay(a, b, time)`` draws a one-way delay in seconds, ``fsync(m)`` a synchronous write.
     """
 
@@ -29,6 +26,7 @@ class World:
     delay: Callable[[str, str, float], float]
     fsync: Callable[[str], float]
     voting: dict[str, Track[bool]] = field(default_factory=dict)
+    leaving: Mapping[str, Collection[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for member in self.members:
@@ -111,7 +109,3 @@ class Agenda:
             time, _, action = heapq.heappop(self._heap)
             action(time)
             after(time)
-
-
-def draw(rng: np.random.Generator) -> float:
-    return float(rng.random())

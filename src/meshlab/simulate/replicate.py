@@ -60,7 +60,7 @@ def replicate(
     intervals += control.intervals
     for spec in topology.raft_groups:
         if spec.engine == "hashicorp":
-            pods = vault_pods(spec, topology, parameters, faults, control.answers, streams, horizon)
+            pods = vault_pods(spec, topology, parameters, faults, control, streams, horizon)
             events += pods.events
             group(spec, pods.unsealed, sealed=pods.sealed, voting=pods.voting)
     intervals += run_chains(topology, parameters, faults, control, streams, horizon)

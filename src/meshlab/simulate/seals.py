@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshlab.model.states import State
 from meshlab.model.timeline import Event
 from meshlab.model.units import duration
+from meshlab.simulate.control_plane import ControlPlane
 from meshlab.simulate.faults import Faults, merged
 from meshlab.simulate.scenario import FOREVER
 from meshlab.simulate.tracks import Track
@@ -34,13 +35,13 @@ def vault_pods(
     topology: Topology,
     parameters: Parameters,
     faults: Faults,
-    api: Track[bool],
+    control: ControlPlane,
     streams: Streams,
     horizon: float,
 ) -> Pods:
     """Gives the pods' histories.
 
-    A pod starts when its machine is up and the kubelet has learnt of it from the API (`api`). With a Shamir
+    A pod starts when its machine is up and the kubelet has learnt of it from the API. With a Shamir
     seal it waits for people: who come once for all pods that are sealed when they arrive. With ``awskms`` it
     unseals by itself. A wiped disk makes the member a new one: replaced by hand, then a non-voter for
     autopilot's stabilisation time (parameters.md C).
@@ -58,7 +59,7 @@ def vault_pods(
         for start, end, cause in merged(off[member]):
             begins = FOREVER
             if end < FOREVER:
-                learnt = api.next_at(end, True)
+                learnt = control.pods_known(member, end)
                 draw = parameters.distribution("vault.pod-start").sample(streams.of(f"{member}/vault-pod"))
                 begins = learnt + float(draw)
             ready.append((begins, member, start, cause))

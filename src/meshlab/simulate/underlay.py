@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshlab.model.components import Machine, MachineGroup, Site, Zone
+from meshlab.model.components import Machine, MachineGroup
 from meshlab.model.units import duration
 from meshlab.simulate.faults import merged
 from meshlab.simulate.scenario import FOREVER, Scenario
@@ -122,8 +122,8 @@ def _classes(topology: Topology, scenario: Scenario) -> tuple[dict[str, int], li
             if isinstance(component, Machine):
                 faulty.setdefault(name, set()).add(name)
             elif isinstance(component, MachineGroup):
-                for machine in component.machines:
-                    faulty.setdefault(machine, set()).add(component.name)
+                for member in component.machines:
+                    faulty.setdefault(member, set()).add(component.name)
     voters = {voter for group in topology.raft_groups for voter in group.voters}
     small = len(topology.machines) <= SMALL
     class_of: dict[str, int] = {}
@@ -188,12 +188,3 @@ def _changes(topology: Topology, scenario: Scenario, class_of: dict[str, int]) -
         for start, end, cause in merged(windows):
             found.append((start, end, np.array([index[name]]), 0.0, 1.0, cause))
     return found
-
-
-def link_ends(topology: Topology, place: str) -> tuple[Machine, ...]:
-    """Gives the machines at one end of a link."""
-    return (
-        topology.machines_in(place)
-        if isinstance(topology[place], (Site, Zone, Machine, MachineGroup))
-        else ()
-    )

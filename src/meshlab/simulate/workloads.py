@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from meshlab.simulate.streams import Streams
 
 Outage = tuple[float, float, str, str]
-"""From when to when a chain's process does not run, why, and how it comes back: warm, restart or empty."""
+"""From when to when a chain's process does not run, why, and how it comes back: warm, resume (it was only
+paused), restart (its pod was replaced) or empty (its disk was)."""
 
 
 def run_chains(
@@ -99,6 +100,8 @@ def _replica(
             text = f"{workload.name} syncs from an empty disk"
         else:
             warm = float(parameters.distribution(f"{role}.warm-restart").sample(rng))
+            if way == "resume":
+                warm = 0.0
             lag = end - start + warm
             catch = _catch_up(
                 role, lag, parameters, float(parameters.distribution(f"{role}.catch-up").sample(rng))
@@ -138,11 +141,13 @@ def _outages(
     spans: list[tuple[float, float, str, str]] = []
     for start, end, state, cause in faults.power_of(machine).spans(FOREVER):
         if state is not State.UP:
+            if end < FOREVER and faults.power_of(machine).at(end) is State.UP:
+                end = control.pods_known(machine, end)
             spans.append((start, end, cause, "warm"))
-    for source in (faults.frozen_of(machine), faults.broken_of(workload.name)):
+    for source, way in ((faults.frozen_of(machine), "resume"), (faults.broken_of(workload.name), "warm")):
         for start, end, value, cause in source.spans(FOREVER):
             if value:
-                spans.append((start, end, cause, "warm"))
+                spans.append((start, end, cause, way))
     rng = streams.of(f"{workload.name}/disk")
     for name, at, lasts in faults.disks:
         if name == machine and workload.volume == "local":
@@ -157,5 +162,8 @@ def _outages(
     found: list[Outage] = []
     for start, end, cause in merged([(s, e, c) for s, e, c, _ in spans]):
         ways = [way for s, e, _, way in spans if s < end and e > start]
-        found.append((start, end, cause, "empty" if "empty" in ways else ways[0]))
+        found.append((start, end, cause, min(ways, key=_HARDEST.index)))
     return found
+
+
+_HARDEST = ("empty", "warm", "restart", "resume")
