@@ -99,6 +99,7 @@ class Container:
         self._ready: Verdict | None = None
         self._ports: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._launching = asyncio.Lock()
 
     @property
     def process_name(self) -> str:
@@ -151,17 +152,18 @@ class Container:
     async def _run_once(self) -> int | None:
         """Runs the process to its end and gives its status; None when it could not be started."""
         try:
-            launch = self._launch()
-            self._ports = launch.ports
-            child = await self._processes.spawn(
-                self.process_name,
-                launch.argv,
-                env=launch.env,
-                log=self.log,
-                machine=self._around.machine,
-                cwd=self._around.scratch,
-            )
-            await self._around.expose(launch.ports)
+            async with self._launching:
+                launch = self._launch()
+                self._ports = launch.ports
+                child = await self._processes.spawn(
+                    self.process_name,
+                    launch.argv,
+                    env=launch.env,
+                    log=self.log,
+                    machine=self._around.machine,
+                    cwd=self._around.scratch,
+                )
+                await self._around.expose(launch.ports)
         except (OSError, ValueError, binaries.MissingBinary) as error:
             self.message = f"CreateContainerError: {error}"
             return None
@@ -294,9 +296,10 @@ class Container:
 
     async def stop(self, grace_s: float) -> None:
         """Stops it in order: SIGTERM, after ``grace_s`` seconds SIGKILL (at once for 0)."""
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
+        async with self._launching:  # never between the start of a process and its entry in the table
+            tasks, self._tasks = self._tasks, []
+            for task in tasks:
+                task.cancel()
         if grace_s > 0:
             await self._processes.terminate(self.process_name, grace_s)
         else:

@@ -65,10 +65,14 @@ def localise(
     namespace: str,
     address_of: Callable[[str], str],
 ) -> str:
-    """Turns pod names and cluster addresses into loopback addresses; ``address_of`` maps "namespace/pod" to 10.x."""
+    """Turns pod names in URLs and cluster addresses into loopback addresses.
+
+    A name that stands alone (a TLS server name, a node id) stays. ``address_of`` maps "namespace/pod" to 10.x.
+    """
 
     def served(match: re.Match[str]) -> str:
-        return loopback(address_of(f"{match[2] or namespace}/{match[1]}"))
+        in_url = match.string[: match.start()].endswith("//") or match.string[match.end() :].startswith(":")
+        return loopback(address_of(f"{match[2] or namespace}/{match[1]}")) if in_url else match[0]
 
     text = pod_names(pod_name).sub(served, text)
     return _CLUSTER_ADDRESS.sub(lambda match: loopback(match[0]), text)
