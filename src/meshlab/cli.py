@@ -43,22 +43,20 @@ app.add_typer(emulation.app, name="emulate")
 def main() -> None:
     """Runs the command line; a user's mistake ends in a message and exit code 2, never in a traceback."""
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except MeshlabError as error:
         complain(error)
         sys.exit(error.exit_code)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted")
         sys.exit(130)
     except Exception as error:
-        status = getattr(error, "exit_code", None)
-        show = getattr(error, "show", None)
-        if status is None or show is None:
+        code, show = getattr(error, "exit_code", None), getattr(error, "show", None)
+        if code is None or show is None:
             raise
         show()
-        sys.exit(status)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def destroy(
 
 
 def drift(spec: Spec, target: TargetName = "embedded", as_json: Json = False) -> None:
-    """Says where the live systems differ from the spec; exit code 1 if so. Example: `meshlab drift data/reference.yaml`"""
+    """Says where live systems and spec differ; exit code 1 if so. Example: `meshlab drift data/reference.yaml`"""
     from meshlab.provision.bringup import drift as look
 
     found = look(topology_of(spec), _target(target))
@@ -135,7 +135,7 @@ def _run(made: Plan, topology: Topology, target: Target, typed: str | None, yes:
     titles = {step.id: step.title for step in made}
     try:
         for event in attached.follow():
-            if event.kind.value in ("result", "adopted", "failed", "refused", "needs-you", "waiting"):
+            if event.kind.value in ("result", "adopted", "failed", "refused", "needs-you", "progress"):
                 say(f"{event.kind.value:9} {titles.get(event.step, event.step)}: {event.text}".rstrip(": "))
     except KeyboardInterrupt:
         attached.hold()

@@ -22,10 +22,15 @@ def review(spec: Spec, as_json: Json = False) -> None:
 
     findings = review_design(topology_of(spec))
     lines = [
-        f"{f.severity.upper():8} {f.rule}\n  {f.message}\n  why: {f.why}\n  evidence: {f.evidence}\n  way out: {f.fix}\n"
+        f"{f.severity.upper():8} {f.rule}
+  {f.message}
+  why: {f.why}
+  evidence: {f.evidence}
+  fix: {f.fix}
+"
         for f in findings
     ]
-    answer({"findings": [f.to_dict() for f in findings]}, as_json, "\n".join(lines) or "no findings")
+    answer({"findings": [f.as_json() for f in findings]}, as_json, "\n".join(lines) or "no findings")
 
 
 def show(
@@ -93,9 +98,10 @@ def import_(
 ) -> None:
     """Makes a spec of a drawn design, its gaps marked. Example: `meshlab import design.md -o cluster.yaml`"""
     from meshlab.model.exchange import import_design
+    from meshlab.model.spec import dump
 
     imported = import_design(design)
-    text = imported.to_yaml()
+    text = dump(imported.topology)
     if output:
         output.write_text(text, encoding="utf-8")
         say(f"wrote {output}")
