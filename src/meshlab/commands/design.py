@@ -22,12 +22,7 @@ def review(spec: Spec, as_json: Json = False) -> None:
 
     findings = review_design(topology_of(spec))
     lines = [
-        f"{f.severity.upper():8} {f.rule}
-  {f.message}
-  why: {f.why}
-  evidence: {f.evidence}
-  fix: {f.fix}
-"
+        f"{f.severity.upper():8} {f.rule}\n  {f.message}\n  why: {f.why}\n  evidence: {f.evidence}\n  fix: {f.fix}\n"
         for f in findings
     ]
     answer({"findings": [f.as_json() for f in findings]}, as_json, "\n".join(lines) or "no findings")
