@@ -100,14 +100,14 @@ def import_(
     if output:
         output.write_text(text, encoding="utf-8")
         say(f"wrote {output}")
-    gaps = [{"component": g.component, "message": g.message} for g in imported.gaps]
+    gaps = [{"component": g.component, "field": g.field, "message": g.text} for g in imported.gaps]
     if as_json:
         print(json.dumps({"spec": text, "gaps": gaps, "output": str(output) if output else None}, indent=2))
         return
     if not output:
         print(text)
     for gap in gaps:
-        say(f"gap: {gap['component']}: {gap['message']}")
+        say(f"gap: {gap['component']}, {gap['field']}: {gap['message']}")
 
 
 def simulate(
