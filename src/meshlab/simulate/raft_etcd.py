@@ -98,7 +98,6 @@ class EtcdGroup:
         self.reigns: list[Reign] = []
         self.log: list[Election] = []
         self._open: dict[str, tuple[int, float, float]] = {}
-        self._failed_rounds = 0
         self._silent_since = 0.0
         self._start(leader)
 
@@ -265,6 +264,8 @@ class EtcdGroup:
         if not self.world.acts(member.name, now) or not self.world.voting[member.name].at(now):
             return
         member.lead, member.heard = "", False
+        if member.role == "candidate":
+            self._say(now, member, "split-vote", f"no majority for {member.name} in term {member.term}")
         if not self.world.has_quorum(now):
             member.role, member.asleep = "precandidate", True
             return
@@ -386,7 +387,6 @@ class EtcdGroup:
                     self._become_leader(asker, now)
             elif len(asker.refused) >= self.world.quorum(now):
                 if not pre:
-                    self._failed_rounds += 1
                     self._say(now, asker, "split-vote", f"{asker.name} lost the vote of term {asker.term}")
                 self._follow(asker, asker.term, now)
 
@@ -418,7 +418,6 @@ class EtcdGroup:
         member.timer += 1
         member.base = now
         member.lost_contact = {}
-        self._failed_rounds = 0
         self._open[member.name] = (member.term, now, math.inf)
         self._say(now, member, "leader", f"{member.name} won the election of term {member.term}")
         acks: set[str] = set()

@@ -31,12 +31,16 @@ class World:
     def __post_init__(self) -> None:
         for member in self.members:
             self.voting.setdefault(member, Track(True))
+        self._all_vote = all(track.constant and track.values[0] for track in self.voting.values())
+        self._everyone = list(self.members)
 
     def times(self) -> list[float]:
         """Gives every instant at which something changes for the group."""
         return moments(self.running.values(), self.frozen.values(), self.flows.values(), self.voting.values())
 
     def voters(self, time: float) -> list[str]:
+        if self._all_vote:
+            return self._everyone
         return [member for member in self.members if self.voting[member].at(time)]
 
     def quorum(self, time: float) -> int:

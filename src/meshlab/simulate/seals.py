@@ -52,7 +52,8 @@ def vault_pods(
     off: dict[str, list[tuple[float, float, str]]] = {
         m: _process_down(m, group, topology, faults, workload.name if workload else "") for m in group.voters
     }
-    for member, windows in _wiped(group.voters, faults, parameters, streams, found).items():
+    wiped = _wiped(group.voters, faults, parameters, streams)
+    for member, windows in wiped.items():
         off[member] += windows
     ready: list[tuple[float, str, float, str]] = []  # (pod starts, member, down since, cause)
     for member in group.voters:
@@ -81,7 +82,31 @@ def vault_pods(
                 sealed.set(opened, False, why)
                 running.set(opened, True, why)
         found.unsealed[member], found.sealed[member] = running, sealed
+        if member in wiped:
+            found.voting[member] = _promotion(member, wiped[member], running, parameters, streams)
     return found
+
+
+def _promotion(
+    member: str,
+    windows: list[tuple[float, float, str]],
+    running: Track[bool],
+    parameters: Parameters,
+    streams: Streams,
+) -> Track[bool]:
+    """Gives when a member whose disk was wiped votes: not from its replacement until autopilot promotes it."""
+    track: Track[bool] = Track(True)
+    for _, back, _ in windows:
+        if back == FOREVER:
+            continue
+        wait = parameters.value("vault.stabilization") + float(
+            parameters.distribution("vault.reconcile").sample(streams.of(f"{member}/autopilot"))
+        )
+        track.set(back, False, f"{member} has joined anew and does not vote yet")
+        joined = running.next_at(back, True)
+        if joined < FOREVER:
+            track.set(joined + wait, True, f"autopilot made {member} a voter")
+    return track
 
 
 def _process_down(
@@ -130,7 +155,7 @@ def _unsealed(
 
 
 def _wiped(
-    voters: tuple[str, ...], faults: Faults, parameters: Parameters, streams: Streams, found: Pods
+    voters: tuple[str, ...], faults: Faults, parameters: Parameters, streams: Streams
 ) -> dict[str, list[tuple[float, float, str]]]:
     windows: dict[str, list[tuple[float, float, str]]] = {}
     for machine, at, lasts in faults.disks:
@@ -142,11 +167,4 @@ def _wiped(
         )
         cause = f"{machine} lost its disk at {duration(at)}"
         windows.setdefault(machine, []).append((at, back, cause))
-        # Removed from the configuration when it is replaced; a voter again after autopilot's time.
-        wait = parameters.value("vault.stabilization") + float(
-            parameters.distribution("vault.reconcile").sample(rng)
-        )
-        track = found.voting.setdefault(machine, Track(True))
-        track.set(back, False, f"{machine} has joined anew and does not vote yet")
-        track.set(back + wait, True, f"autopilot made {machine} a voter")
     return windows

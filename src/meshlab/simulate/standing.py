@@ -119,15 +119,19 @@ class _Reach:
 
 
 def _group(group: RaftGroup, off: set[str], reach: _Reach, stopped: bool) -> tuple[set[str], State]:
-    """Gives the voters that follow the leader who can have most of them, and the group's state."""
+    """Gives the voters that follow the leader, and the group's state.
+
+    Where a cut between voters leaves it to chance who leads, the leader that has the fewest voters (yet a
+    quorum) is meant: the worse case is what a guard asks for.
+    """
     if stopped:
         return set(), State.NO_QUORUM
     alive = [voter for voter in group.voters if voter not in off]
     around = [{v for v in alive if reach.touch(centre, v)} for centre in alive]
-    best = max(around, key=len, default=set())
-    if len(best) < group.quorum:
+    leads = min((star for star in around if len(star) >= group.quorum), key=len, default=None)
+    if leads is None:
         return set(), State.NO_QUORUM
-    return best, State.UP if len(best) == len(group.voters) else State.DEGRADED
+    return leads, State.UP if len(leads) == len(group.voters) else State.DEGRADED
 
 
 def _api(

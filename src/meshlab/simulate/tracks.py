@@ -43,6 +43,8 @@ class Track(Generic[V]):
             self.causes.append(cause)
 
     def at(self, time: float) -> V:
+        if len(self.times) == 1:
+            return self.values[0]
         return self.values[bisect_right(self.times, time) - 1]
 
     def cause_at(self, time: float) -> str:
