@@ -27,6 +27,7 @@ class Rig:
         self.port = port
         self.peers = peers
         self.received = received
+        self.hidden = 0
         self._open: list[asyncio.StreamWriter] = []
 
     async def dial(self, source: str = A_HOST, port: int | None = None) -> Streams:
@@ -64,6 +65,7 @@ async def rig() -> AsyncIterator[Rig]:
     port = free_port(B_HOST)
     await fabric.expose("b", port, server.sockets[0].getsockname()[:2])
     it = Rig(fabric, port, peers, received)
+    it.hidden = server.sockets[0].getsockname()[1]
     try:
         yield it
     finally:
@@ -167,6 +169,23 @@ def test_a_pod_address_belongs_to_its_machine() -> None:
         await it.fabric.expose("c", port, target, address="127.101.244.7")
         await round_trip(await it.dial("127.101.244.7"))
         assert [flow.source for flow in it.fabric.flows()] == ["c"]
+
+    run(scenario)
+
+
+def test_a_pods_address_moves_with_the_pod_but_is_never_on_two_machines() -> None:
+    async def scenario(it: Rig) -> None:
+        port, address = free_port("127.101.244.8"), "127.101.244.8"
+        target = ("127.0.0.1", it.hidden)
+        await it.fabric.expose("b", port, target, address=address)
+        with pytest.raises(ValueError, match="belongs to b, not to c"):
+            await it.fabric.expose("c", port, target, address=address)
+        it.fabric.power("b", False)
+        await it.fabric.withdraw("b", port, address=address)
+        await it.fabric.expose("c", port, target, address=address)
+        _, writer = await asyncio.open_connection(address, port, local_addr=(A_HOST, 0))
+        await until(lambda: [(flow.source, flow.target) for flow in it.fabric.flows()] == [("a", "c")])
+        writer.close()
 
     run(scenario)
 

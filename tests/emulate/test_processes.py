@@ -99,6 +99,22 @@ def test_one_name_runs_once(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_start_that_is_cancelled_leaves_no_process_outside_the_table(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        table = ProcessTable(tmp_path)
+        starting = asyncio.create_task(table.spawn("sleeper", SLEEPER, log=tmp_path / "log"))
+        await asyncio.sleep(0)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        async with asyncio.timeout(10):
+            while not table.running():  # noqa: ASYNC110 (the start goes on by itself)
+                await asyncio.sleep(0.01)
+        await table.close()
+        assert leftovers(tmp_path) == []
+
+    asyncio.run(scenario())
+
+
 def test_the_owner_is_told_of_start_and_end(tmp_path: Path) -> None:
     class Owners:
         def __init__(self) -> None:

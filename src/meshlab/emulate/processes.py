@@ -130,6 +130,7 @@ class ProcessTable:
         self._register.mkdir(parents=True, exist_ok=True)
         self._ownership = ownership
         self._children: dict[str, Child] = {}
+        self._starting: set[str] = set()
         self._watchers: set[asyncio.Task[None]] = set()
 
     async def spawn(
@@ -156,8 +157,35 @@ class ProcessTable:
         OSError
             The program cannot be started.
         """
-        if name in self._children and self._children[name].running:
-            raise RuntimeError(f"process {name} already runs (pid {self._children[name].pid})")
+        # shielded: a caller that is cancelled must not lose a child between its start and its entry
+        return await asyncio.shield(self._spawn(name, argv, env, log, machine, cwd))
+
+    async def _spawn(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None,
+        log: Path,
+        machine: str | None,
+        cwd: Path | None,
+    ) -> Child:
+        if name in self._starting or self._running(name) is not None:
+            raise RuntimeError(f"process {name} already runs")
+        self._starting.add(name)
+        try:
+            return await self._started(name, argv, env, log, machine, cwd)
+        finally:
+            self._starting.discard(name)
+
+    async def _started(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None,
+        log: Path,
+        machine: str | None,
+        cwd: Path | None,
+    ) -> Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
