@@ -19,7 +19,7 @@ from meshlab.emulate.aws.instances import Instances, PowerHooks
 from meshlab.emulate.aws.log import RequestLog
 from meshlab.emulate.aws.rules.balancers import same_load_balancer, same_target_group
 from meshlab.emulate.aws.rules.launch import LAUNCH_RULES, zone_of
-from meshlab.emulate.aws.rules.network import NETWORK_RULES
+from meshlab.emulate.aws.rules.network import NETWORK_RULES, same_association
 from meshlab.emulate.aws.rules.world import World
 from meshlab.emulate.aws.settings import AwsSettings
 from meshlab.emulate.aws.tokens import TokenBook, digest
@@ -94,8 +94,9 @@ class AwsCloud:
             ("service-quotas", "GetServiceQuota"): self._quota,
             ("service-quotas", "ListServiceQuotas"): self._quota,
             ("resourcegroupstaggingapi", "GetResources"): self._get_resources,
-            ("elbv2", "CreateLoadBalancer"): self._balancer,
-            ("elbv2", "CreateTargetGroup"): self._balancer,
+            ("ec2", "AssociateAddress"): self._once,
+            ("elbv2", "CreateLoadBalancer"): self._once,
+            ("elbv2", "CreateTargetGroup"): self._once,
         }
         self.endpoint = ""
 
@@ -305,7 +306,12 @@ class AwsCloud:
         result = await tagging.get_resources(call.params, self._world, self._visibility.hidden)
         return wire.write_result(call, result)
 
-    async def _balancer(self, call: Call) -> Reply:
-        existing = same_load_balancer if call.operation == "CreateLoadBalancer" else same_target_group
+    async def _once(self, call: Call) -> Reply:
+        """Calls that are idempotent by nature: what is there already is the answer."""
+        existing = {
+            "AssociateAddress": same_association,
+            "CreateLoadBalancer": same_load_balancer,
+            "CreateTargetGroup": same_target_group,
+        }[call.operation]
         result = await existing(call, self._world)
         return wire.write_result(call, result) if result is not None else await self._backend.send(call)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -273,9 +274,7 @@ class AwsSession:
                 answer = self._once(client, f"{service}.{operation}", params)
             except AwsError as error:
                 self._report(f"{service}.{operation}", error.request_id, params, error.code, started)
-                patience = {ErrorKind.THROTTLED: self._patience_s, ErrorKind.LAGGING: self.settle_s}.get(
-                    error.kind, 0.0
-                )
+                patience = self._patience_for(error)
                 if time.monotonic() - began + pause > patience:
                     raise
                 time.sleep(pause * (0.5 + self._random.random() / 2))
@@ -286,6 +285,15 @@ class AwsSession:
             if operation.startswith(_CREATES):
                 self.expect(*_new_names(answer))
             return dict(answer)
+
+    def _patience_for(self, error: AwsError) -> float:
+        """How many seconds a call is repeated after this error."""
+        if error.kind is ErrorKind.THROTTLED:
+            return self._patience_s
+        if error.kind is ErrorKind.LAGGING:
+            # EC2 hears of a new instance profile within about two minutes, four times the lag of its own objects.
+            return self.settle_s * (1 if "NotFound" in error.code else 4)
+        return 0.0
 
     def _report(
         self, operation: str, request_id: str, params: dict[str, Any], code: str, started: float
@@ -328,6 +336,14 @@ class AwsSession:
         return any(self._fresh.get(text, 0.0) > horizon for text in _texts(params))
 
 
+@cache
+def _models() -> Any:
+    """The loader of botocore's service models, which takes most of the time of making a client; shared."""
+    from botocore.loaders import Loader
+
+    return Loader()
+
+
 def _deaf_session() -> Any:
     """A botocore session that hears nothing from outside: no profile, no file, no credential provider."""
     from botocore.credentials import CredentialResolver
@@ -337,6 +353,7 @@ def _deaf_session() -> Any:
     session.set_config_variable("config_file", os.devnull)
     session.set_config_variable("credentials_file", os.devnull)
     session.set_config_variable("ignore_configured_endpoint_urls", True)
+    session.register_component("data_loader", _models())
     session.register_component("credential_provider", CredentialResolver(providers=[]))
     return session
 

@@ -200,6 +200,21 @@ async def address_needs_a_ready_instance(call: Call, world: World) -> None:
             raise AwsFault("Gateway.NotAttached", f"Network {vpc} is not attached to any internet gateway")
 
 
+async def same_association(call: Call, world: World) -> dict[str, Any] | None:
+    """The association that is there already, when AssociateAddress asks for it again; moto makes another one.
+
+    Source: AssociateAddress reference: "This is an idempotent operation."
+    """
+    allocation, instance = call.params.get("AllocationId", ""), call.params.get("InstanceId", "")
+    if not allocation or not instance:
+        return None
+    found = await world.backend.ask("ec2", "DescribeAddresses", AllocationIds=[allocation])
+    for row in found["Addresses"]:
+        if row.get("AssociationId") and row.get("InstanceId") == instance:
+            return {"AssociationId": row["AssociationId"]}
+    return None
+
+
 async def volume_stays_in_its_zone(call: Call, world: World) -> None:
     """A volume is attached only to an instance of its own zone.
 
