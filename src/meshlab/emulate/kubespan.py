@@ -180,9 +180,9 @@ class MeshNode:
             if not peer.endpoint or not due or now - tried < kubespan.handshake_retry_s:
                 continue
             self._attempts[key] = now
-            self._handshake(key, peer, now)
+            self._handshake(key, peer)
 
-    def _handshake(self, key: str, peer: Peer, now: float) -> None:
+    def _handshake(self, key: str, peer: Peer) -> None:
         target = self._underlay.endpoint_owner(self.name, peer.endpoint)
         if target is None or target.identity is None or self.identity is None:
             return
@@ -190,16 +190,15 @@ class MeshNode:
             return
         if not self._underlay.reachable(target.name, self.name):
             return
+        now = (
+            time.monotonic()
+        )  # later than the choice of the endpoint, which must be older to count as answered
         self._established(key, peer.endpoint, now, HANDSHAKE_BYTES)
         seen = self._underlay.observed_endpoint(self.name, target.name)
         target._established(self.identity.public_key, seen, now, HANDSHAKE_BYTES[::-1])
 
     def _established(self, key: str, endpoint: str, now: float, traffic: tuple[int, int]) -> None:
         peer = self.peers[key]
-        if (
-            not peer.last_used_endpoint
-        ):  # the peer spoke first: WireGuard knows where it is, KubeSpan chose nothing yet
-            peer = replace(peer, last_used_endpoint=endpoint, endpoint_changed_at=now)
         self.peers[key] = replace(
             peer,
             endpoint=endpoint,

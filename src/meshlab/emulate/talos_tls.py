@@ -1,7 +1,7 @@
 """The TLS side of a machine's API: certificates as Talos has them (Ed25519, which gRPC's own TLS refuses), by OpenSSL.
 
-Each connection is decrypted here and handed to a plain gRPC server on a hidden port of 127.0.0.1; the server learns who is
-calling by the port the hand-over came from, and refuses connections that did not come from here.
+Each connection is decrypted here and handed to a plain gRPC server on a hidden port of 127.0.0.1; the server learns who
+is calling by the port the hand-over came from, and refuses connections that did not come from here.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TlsFront:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def caller(self, port: int) -> Caller | None:
-        """Give who is behind a connection that reached the gRPC server from this port; None if it did not come from here."""
+        """Give who is behind a connection to the gRPC server from this port; None if it did not come from here."""
         return self._callers.get(port)
 
     def show(
