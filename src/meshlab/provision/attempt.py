@@ -123,7 +123,7 @@ class Attempt:
 
     def _refuse_repetition(self, history: list[Record]) -> None:
         """An irreversible step that any record says was done is not done again, whatever the live side shows."""
-        if not self._step.irreversible:
+        if not self._step.irreversible or self._step.intent == "remove":
             return
         done = [record for record in history if record.kind in SETTLED]
         if done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,15 @@ from meshlab.live.target import Target
 from meshlab.provision.strongbox import Strongbox
 
 if TYPE_CHECKING:
+    from meshlab.live.aws.session import AwsSession, Exchange
+    from meshlab.live.talos.client import TalosClient
+    from meshlab.live.talos.talosconfig import Talosconfig
     from meshlab.model import Topology
+
+TALOS_SECRETS = "talos secrets"
+TALOSCONFIG = "talosconfig"
+KUBECONFIG = "kubeconfig"
+"""Names in the strongbox."""
 
 
 class Connections:
@@ -22,6 +31,9 @@ class Connections:
         self.cluster = cluster
         self.strongbox = strongbox
         self._lock = threading.RLock()
+        self._open = ExitStack()
+        self._aws: AwsSession | None = None
+        self._heard = threading.local()
 
     def __enter__(self) -> Connections:
         return self
@@ -33,7 +45,72 @@ class Connections:
 
     def close(self) -> None:
         """Closes what was opened."""
+        self._open.close()
+
+    # -- AWS
+
+    @property
+    def aws(self) -> AwsSession:
+        """The one session to AWS."""
+        from meshlab.live.aws.session import AwsSession
+
+        with self._lock:
+            if self._aws is None:
+                self._aws = AwsSession.to(self.target, self._hear)
+            return self._aws
+
+    def _hear(self, exchange: Exchange) -> None:
+        if exchange.request_id and not exchange.operation.partition(".")[2].startswith(("describe", "get")):
+            heard = getattr(self._heard, "ids", [])
+            self._heard.ids = [*heard, exchange.request_id][-20:]
+
+    def request_ids(self) -> str:
+        """Gives the ids of the changing requests that this thread made since it last asked, to find them in CloudTrail."""
+        ids = getattr(self._heard, "ids", [])
+        self._heard.ids = []
+        return " ".join(ids)
+
+    # -- Talos
+
+    @property
+    def talosconfig(self) -> Talosconfig | None:
+        """The credentials for the machines; None before they were made."""
+        from meshlab.live.secret import Secret
+        from meshlab.live.talos.talosconfig import Talosconfig
+
+        kept = self.strongbox.get(TALOSCONFIG)
+        return None if kept is None else Talosconfig.from_yaml(Secret(kept.reveal_text(), name="talosconfig"))
+
+    def talos(self, address: str, *, maintenance: bool = False, timeout_s: float | None = None) -> TalosClient:
+        """Gives a client of one machine, to be used in a `with` block.
+
+        Parameters
+        ----------
+        address
+            The machine's cluster address; the target says where that is dialled.
+        maintenance
+            Without credentials, as a machine without a configuration is spoken to.
+        """
+        from meshlab.live.talos.client import TalosClient
+
+        config = None if maintenance else self.talosconfig
+        timeout = self.target.patience.call if timeout_s is None else timeout_s
+        return TalosClient(address, config, timeout_s=timeout, dial=self.target.dial)
 
     def machines_down(self, topology: Topology) -> Iterable[str]:
-        """Gives the machines that do not answer now."""
-        return ()
+        """Gives the machines that do not answer on the Talos API now."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from meshlab.live.talos.errors import TalosError
+
+        def down(name: str, address: str) -> str:
+            try:
+                with self.talos(address, timeout_s=3.0) as client:
+                    client.version()
+            except TalosError:
+                return name
+            return ""
+
+        machines = [(m.name, m.address) for m in topology.machines]
+        with ThreadPoolExecutor(len(machines) or 1) as pool:
+            return [name for name in pool.map(lambda m: down(*m), machines) if name]
