@@ -49,6 +49,7 @@ class Member:
     granted: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     lost_contact: dict[str, float] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
     checking: bool = False
     paused_at: float = -1.0
 
@@ -202,9 +203,26 @@ class EtcdGroup:
             lead = self.members.get(member.lead) if member.heard else None
             if lead is not None and not self._hears(member, lead, now):
                 self._lost_leader(member, lead, now)
+            stale = self._stale_leader(member, now)
+            if stale is not None:
+                self._append(stale, member, self._tick_after(stale, now), heartbeat=True)
         for member in self.members.values():
             if member.role == "leader" and member.alive:
                 self._watch_quorum(member, now)
+
+    def _stale_leader(self, member: Member, now: float) -> Member | None:
+        """A leader of an older term whose next heartbeat this member will refuse, once for each term."""
+        for other in self.members.values():
+            if (
+                other.role != "leader"
+                or other.term >= member.term
+                or other.told.get(member.name) == member.term
+            ):
+                continue
+            if self.world.acts(other.name, now) and self.world.arrives(other.name, member.name, now):
+                other.told[member.name] = member.term
+                return other
+        return None
 
     def _hears(self, member: Member, lead: Member, now: float) -> bool:
         return (
@@ -417,7 +435,7 @@ class EtcdGroup:
         member.role, member.lead, member.heard, member.checking = "leader", member.name, False, False
         member.timer += 1
         member.base = now
-        member.lost_contact = {}
+        member.lost_contact, member.told = {}, {}
         self._open[member.name] = (member.term, now, math.inf)
         self._say(now, member, "leader", f"{member.name} won the election of term {member.term}")
         acks: set[str] = set()
