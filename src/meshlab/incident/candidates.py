@@ -22,8 +22,12 @@ ONE_WAY_SHARE = 0.1
 """Share of lost paths that are lost in one direction only. [E]"""
 SLOW_SHARE = 2.0
 """Spells of delay and loss on a path, per loss of the path. [E]"""
+CRASH = 2.0
+"""Crashes of a chain node's process that its restart does not mend at once. [E]"""
 DISK = 0.015
 """Losses of a local NVMe data disk, per disk; facts group G.dc gives about 1 % to 2 % a year. [E]"""
+TRANSIENT = 0.3
+"""Share of faults that heal without a repair, or are made and undone by people (a drill, a wrong rule). [E]"""
 SLOW_LATENCY_S = 0.05
 SLOW_LOSS = 0.02
 
@@ -71,13 +75,16 @@ class Candidate:
         """Logarithm of the probability that it lasts as long as that, given how long was watched after it.
 
         For one that never ended while it was watched: the probability that a repair takes longer. For one of
-        length `lasts`: the probability of a length within a quarter of it.
+        length `lasts`: the probability of a length within a quarter of it. A share `TRANSIENT` of all faults goes
+        away by itself, after any time (lengths are then equally likely in each of four ranges).
         """
         if self.repair is None:
             return 0.0
         if math.isinf(lasts):
-            return math.log(max(1e-6, 1 - _cdf(self.repair, watched)))
-        return math.log(max(1e-6, _cdf(self.repair, lasts * 1.25) - _cdf(self.repair, lasts * 0.75)))
+            share = 1 - _cdf(self.repair, watched)
+        else:
+            share = _cdf(self.repair, lasts * 1.25) - _cdf(self.repair, lasts * 0.75)
+        return math.log((1 - TRANSIENT) * share + TRANSIENT / 4)
 
 
 NOTHING = Candidate("nothing failed", None, 0.0, "the quiet cluster itself")
@@ -96,6 +103,7 @@ def candidates(topology: Topology) -> tuple[Candidate, ...]:
         *_paths(topology),
         *_providers(topology),
         *_disks(topology),
+        *_programs(topology),
     )
 
 
@@ -193,6 +201,19 @@ def _disks(topology: Topology) -> Iterator[Candidate]:
                 "[E] G.dc: 1 % to 2 % of NVMe disks a year",
                 None,
                 (machine.name,),
+            )
+
+
+def _programs(topology: Topology) -> Iterator[Candidate]:
+    for workload in topology.workloads:
+        if workload.role != "vault":
+            yield Candidate(
+                f"{workload.name}'s process lost",
+                Fault.fail(workload.name, 0.0),
+                CRASH / _YEAR,
+                "[E] crashes of a chain node",
+                Distribution.lognormal(120.0, 1.5, "[E]"),
+                (workload.name,),
             )
 
 

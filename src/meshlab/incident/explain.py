@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from meshlab.incident.candidates import NOTHING, Candidate, candidates
-from meshlab.incident.hypotheses import Grid, Hypothesis, imagine, lengths_seen
+from meshlab.incident.hypotheses import Grid, Hypothesis, Memory, imagine, lengths_seen
 from meshlab.incident.likeness import cost, kind_of
 from meshlab.incident.observed import initial_leaders
 from meshlab.incident.ranking import Score, Seen, best_over_time, seen
@@ -25,12 +25,16 @@ Progress = Callable[[int, int, str], None]
 
 LAGS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0, 20.0, 30.0, 45.0, 60.0)
 """Seconds by which a fault may precede the first deviation that was seen."""
+BLIP_S = 2.0
+"""A deviation no longer than this may be a question or two that went unanswered."""
 SCREEN, REFINE = 4, 32
 """Replicates of the first look at every candidate, and of the second at those that are left."""
 KEEP, WITHIN = 7, 14.0
 """How many are looked at again, and how far behind the best they may be (natural logarithm)."""
 QUIET = 0.5
 """Prior probability that nothing failed at all: somebody asks because something looked odd."""
+TELLS = 2.0
+"""A cause has something to say of what was seen when it is that much likelier than nothing at all."""
 ALIKE = 1.0
 """Two causes whose log likelihoods differ by less than this in every component, and by less than 1.5 in all,
 cannot be told apart."""
@@ -124,6 +128,7 @@ def explain(
     seed: int = 0,
     among: Sequence[Candidate] | None = None,
     progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> Explanation:
     """Gives the candidate faults ranked by how well their simulation tells what was observed.
 
@@ -140,6 +145,8 @@ def explain(
         Candidates to choose from; by default all single faults.
     progress
         Called with (done, of, what).
+    memory
+        A dictionary in which simulations are kept for the next explanation on the same topology and parameters.
     """
     started = clock.monotonic()
     known = tuple(among) if among is not None else candidates(topology)
@@ -148,13 +155,13 @@ def explain(
     deviations = deviating(observed, topology)
     if not deviations:
         return _quiet(observed, len(known), clock.monotonic() - started)
-    first = deviations[0].start
-    run = _Run(topology, observed, known, first, parameters, seed, progress)
+    onsets = _onsets(deviations)
+    run = _Run(topology, observed, known, onsets, parameters, seed, progress, memory)
     ranked = run.ranked()
     return Explanation(
         _grouped(ranked, run),
         deviations,
-        first,
+        min(onsets),
         len(known),
         run.simulations,
         clock.monotonic() - started,
@@ -173,6 +180,18 @@ def deviating(observed: Timeline, topology: Topology) -> tuple[Interval, ...]:
             key=lambda i: (i.start, i.component),
         )
     )
+
+
+def _onsets(deviations: Sequence[Interval], most: int = 3) -> tuple[float, ...]:
+    """Gives the instants around which the fault is looked for, weightiest first: where the longest deviation began,
+    where the first that is no mere blip began, and the first of all (which may be an unanswered question)."""
+    longest = max(deviations, key=lambda i: (i.length, -i.start))
+    lasting = [i for i in deviations if i.length > BLIP_S]
+    found: list[float] = []
+    for interval in (longest, *lasting[:2], deviations[0]):
+        if all(abs(interval.start - other) > 1.5 for other in found):
+            found.append(interval.start)
+    return tuple(found[:most])
 
 
 @dataclass(frozen=True)
@@ -195,18 +214,21 @@ class _Run:
         topology: Topology,
         observed: Timeline,
         known: Sequence[Candidate],
-        first: float,
+        onsets: Sequence[float],
         parameters: Parameters | None,
         seed: int,
         progress: Progress | None,
+        memory: Memory | None,
     ) -> None:
-        self.topology, self.observed, self.known, self.first = topology, observed, known, first
-        self.parameters, self.seed, self.progress = parameters, seed, progress
+        self.topology, self.observed, self.known, self.onset = topology, observed, known, onsets[0]
+        self.parameters, self.seed, self.progress, self.memory = parameters, seed, progress, memory
         self.grid = Grid.over(_rows(observed), observed.horizon)
         self.what: Seen = seen(observed, topology, self.grid)
         self.initial = _leaders(observed, topology)
-        self.times = [first - lag for lag in LAGS if first - lag < observed.horizon]
-        self.watched = observed.horizon - first + LAGS[-1] + 1.0
+        self.times = sorted(
+            {onset - lag for onset in onsets for lag in LAGS if onset - lag < observed.horizon}
+        )
+        self.watched = 10.0 * math.ceil((observed.horizon - min(onsets) + LAGS[-1] + 1.0) / 10.0)
         self.rates = sum(candidate.rate for candidate in known) or 1.0
         self.simulations = 0
 
@@ -245,6 +267,7 @@ class _Run:
             seed=self.seed,
             parameters=self.parameters,
             progress=self.progress,
+            memory=self.memory,
         )
         self.simulations += len(hypotheses) * replicates
         best: dict[str, _Ranked] = {}
@@ -257,7 +280,7 @@ class _Run:
 
     def _weigh(self, hypothesis: Hypothesis) -> _Ranked:
         candidate = hypothesis.candidate
-        times = self.times if candidate.fault is not None else [self.first]
+        times = self.times if candidate.fault is not None else [self.onset]
         score, evidence = best_over_time(self.what, hypothesis, times)
         if candidate.fault is None:
             return _Ranked(score, math.log(QUIET), evidence)
@@ -269,7 +292,7 @@ class _Run:
         if not candidate.lasting:
             return [math.inf]
         lengths = [math.inf]
-        for length in lengths_seen(self.observed, self.first):
+        for length in lengths_seen(self.observed, self.onset):
             lengths.append(length)
             boot = self._boot(candidate)
             if boot and length - boot > 0.5:
@@ -297,10 +320,12 @@ class _Run:
 def _grouped(ranked: Sequence[_Ranked], run: _Run) -> tuple[Cause, ...]:
     """Causes that would have looked the same become one, named by the likeliest of them."""
     left = list(ranked)
+    quiet = next((entry.score.total for entry in ranked if entry.candidate.fault is None), -math.inf)
     causes: list[Cause] = []
     while left:
         head, *left = left
-        alike = [entry for entry in left if _look_alike(head, entry)] if head.candidate.fault else []
+        tells = head.candidate.fault is not None and head.score.total > quiet + TELLS
+        alike = [entry for entry in left if _look_alike(head, entry)] if tells else []
         left = [entry for entry in left if entry not in alike]
         causes.append(_cause(head, alike, run))
     return tuple(sorted(causes, key=lambda c: (-c.probability, c.name)))

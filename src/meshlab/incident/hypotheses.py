@@ -1,15 +1,17 @@
-"""Hypotheses: each candidate, for each length that it may have had, simulated once and kept as arrays."""
+"""Hypotheses: each candidate, for each length that it may have had, simulated once; kept as the states seen."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from meshlab.incident.candidates import Candidate
-from meshlab.incident.likeness import encode
-from meshlab.model import Timeline, Topology
+from meshlab.incident.eyes import codes_seen
+from meshlab.incident.likeness import STATES
+from meshlab.model import State, Timeline, Topology
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +23,7 @@ LEAD_S = 5.0
 """Quiet seconds before the fault in every simulation; the history before them is the same, so it is not run."""
 
 Progress = Callable[[int, int, str], None]
+Memory = dict[Hashable, "Hypothesis"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,12 @@ class Hypothesis:
     lasts: float
     codes: NDArray[np.uint8] = field(repr=False)
 
+    @cached_property
+    def touched(self) -> tuple[int, ...]:
+        """The rows in which some replicate is ever anything but up: the others need no second look."""
+        up = STATES.index(State.UP)
+        return tuple(int(row) for row in (self.codes != up).any(axis=(0, 2)).nonzero()[0])
+
     def window(self, time: float, grid: Grid) -> NDArray[np.uint8]:
         """Gives the states on the grid when the fault came `time` seconds after the grid's zero."""
         import numpy
@@ -67,6 +76,7 @@ def imagine(
     seed: int,
     parameters: Parameters | None,
     progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> list[Hypothesis]:
     """Simulates each candidate for each of its lengths.
 
@@ -76,6 +86,8 @@ def imagine(
         Seconds to simulate after the fault.
     lengths
         By candidate name, the lengths to try (seconds; infinite: to the end).
+    memory
+        What was simulated before for this topology and these parameters; what is new is added to it.
     """
     import numpy
 
@@ -87,10 +99,21 @@ def imagine(
     for number, (candidate, lasts) in enumerate(runs):
         if progress:
             progress(number, len(runs), candidate.name)
+        key = (candidate.name, lasts, grid, watched, tuple(sorted(initial.items())), replicates, seed)
+        if memory is not None and key in memory:
+            found.append(memory[key])
+            continue
         scenario = candidate.scenario(LEAD_S, lasts, LEAD_S + watched, initial)
         prediction = simulate(topology, scenario, replicates=replicates, seed=seed, parameters=parameters)
-        codes = numpy.stack([encode(t, grid.components, 0.0, grid.step, count) for t in prediction.timelines])
+        codes = numpy.stack(
+            [
+                codes_seen(timeline, topology, candidate, grid.components, grid.step, count)
+                for timeline in prediction.timelines
+            ]
+        )
         found.append(Hypothesis(candidate, lasts, codes))
+        if memory is not None:
+            memory[key] = found[-1]
     if progress:
         progress(len(runs), len(runs), "")
     return found

@@ -24,8 +24,8 @@ _LOOKS: dict[str, dict[tuple[State, State], float]] = {
     "machine": {
         (_S.DOWN, _S.UNREACHABLE): 0.0,
         (_S.BOOTING, _S.UNREACHABLE): 0.0,
-        (_S.UNREACHABLE, _S.UP): 0.3,  # unreachable for its peers need not mean unreachable for the observer
-        (_S.UNREACHABLE, _S.DEGRADED): 0.2,
+        (_S.UNREACHABLE, _S.UP): 0.0,  # unreachable for its control plane need not mean so for the observer
+        (_S.UNREACHABLE, _S.DEGRADED): 0.0,
         (_S.BOOTING, _S.DEGRADED): 0.3,  # it answers before all its services are up
         (_S.UP, _S.DEGRADED): 0.4,
     },
@@ -37,7 +37,7 @@ _LOOKS: dict[str, dict[tuple[State, State], float]] = {
         (_S.DOWN, _S.NO_QUORUM): 0.1,
     },
     # One client among several endpoints: whether it met the silent one is luck.
-    "api": {(_S.DEGRADED, _S.UP): 0.1, (_S.UP, _S.DEGRADED): 0.4, (_S.DOWN, _S.UNREACHABLE): 0.0},
+    "api": {(_S.DEGRADED, _S.UP): 0.02, (_S.UP, _S.DEGRADED): 0.4, (_S.DOWN, _S.UNREACHABLE): 0.0},
     "vault": {
         (_S.NO_QUORUM, _S.SEALED): 0.1,
         (_S.SEALED, _S.NO_QUORUM): 0.1,
@@ -54,8 +54,8 @@ _LOOKS: dict[str, dict[tuple[State, State], float]] = {
     },
     # KubeSpan's own view of its peers lags by minutes: up and degraded are hard to tell apart in time.
     "mesh": {
-        (_S.DEGRADED, _S.UP): 0.1,
-        (_S.DOWN, _S.UP): 0.25,
+        (_S.DEGRADED, _S.UP): 0.0,
+        (_S.DOWN, _S.UP): 0.02,
         (_S.UP, _S.DEGRADED): 0.35,
         (_S.DOWN, _S.DEGRADED): 0.1,
         (_S.DEGRADED, _S.DOWN): 0.3,

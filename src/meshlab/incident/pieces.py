@@ -125,7 +125,9 @@ def fuse(
         value, why = judge(middle, seen)
         if value is None:
             continue
-        evidence = tuple(dict.fromkeys(s for piece in seen.values() if piece for s in piece.samples[:1]))
+        changed = [piece for piece in seen.values() if piece and piece.start == start]
+        shown = changed or [piece for piece in seen.values() if piece]
+        evidence = tuple(dict.fromkeys(piece.samples[0] for piece in shown))
         last = fused[-1] if fused else None
         if last and last.value == value and last.end == start:
             fused[-1] = replace(last, end=end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 SLACK_S = 0.75
 """Seconds of mismatch that the model itself is granted in each stretch."""
-STRETCH = 0.08
+STRETCH = 0.05
 """Share of the length of a stretch of trouble that it is granted besides, within it and beside it."""
-ODD = 1e-4
+ODD = 1e-6
 """Probability that a stretch is as it is for a reason outside the model: a missed probe, a bug, a second fault."""
 
 
@@ -43,14 +44,18 @@ class Seen:
     scales: tuple[NDArray[np.float64], ...] = field(repr=False)
     costs: tuple[NDArray[np.float32], ...] = field(repr=False)
 
+    @cached_property
+    def untouched(self) -> NDArray[np.float64]:
+        """Log likelihood of each component under a hypothesis in which it stays up."""
+        import numpy
+
+        well = numpy.full((1, self.grid.count), STATES.index(State.UP), dtype=numpy.uint8)
+        return numpy.array([_log_likelihood(self, row, well) for row in range(len(self.stretches))])
+
 
 @dataclass(frozen=True)
 class Score:
-    """How well one hypothesis with its fault at `time` tells what was seen: log likelihood per component.
-
-    ``mismatch`` are, per component, the seconds in which it differs in each stretch (mean over replicates,
-    weighted by how unlike the states look).
-    """
+    """How well one hypothesis with its fault at `time` tells what was seen: log likelihood per component."""
 
     hypothesis: Hypothesis
     time: float
@@ -89,21 +94,32 @@ def _trouble(own: Sequence[Stretch]) -> list[int]:
     return [max(bad[max(0, n - 1) : n + 2]) if bad[n] == 0 else bad[n] for n in range(len(own))]
 
 
-def mismatch(what: Seen, hypothesis: Hypothesis, time: float) -> list[NDArray[np.float64]]:
-    """Gives seconds of mismatch per component: arrays [replicate, stretch]."""
+def mismatch(what: Seen, hypothesis: Hypothesis, time: float, row: int) -> NDArray[np.float64]:
+    """Gives the seconds of mismatch of one component: an array [replicate, stretch]."""
+    return _unlike(what, row, hypothesis.window(time, what.grid)[:, row])
+
+
+def _unlike(what: Seen, row: int, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
     import numpy
 
-    window = hypothesis.window(time, what.grid)
-    found: list[NDArray[np.float64]] = []
-    for row, own in enumerate(what.stretches):
-        unlike = what.costs[row][window[:, row], what.codes[row][None, :]]
-        total = numpy.concatenate(
-            [numpy.zeros((unlike.shape[0], 1)), numpy.cumsum(unlike, axis=1, dtype=float)], axis=1
-        )
-        first = numpy.array([s.first for s in own], dtype=int)
-        last = numpy.array([s.last for s in own], dtype=int)
-        found.append((total[:, last] - total[:, first]) * what.grid.step)
-    return found
+    unlike = what.costs[row][codes, what.codes[row][None, :]]
+    total = numpy.zeros((unlike.shape[0], unlike.shape[1] + 1))
+    numpy.cumsum(unlike, axis=1, out=total[:, 1:])
+    first = [stretch.first for stretch in what.stretches[row]]
+    last = [stretch.last for stretch in what.stretches[row]]
+    seconds: NDArray[np.float64] = (total[:, last] - total[:, first]) * what.grid.step
+    return seconds
+
+
+def _log_likelihood(what: Seen, row: int, codes: NDArray[np.uint8]) -> float:
+    import numpy
+
+    if not what.stretches[row]:
+        return 0.0
+    seconds = _unlike(what, row, codes)
+    kernel = numpy.log((1 - ODD) * numpy.exp(-seconds / what.scales[row]) + ODD).sum(axis=1)
+    top = kernel.max()
+    return float(top + numpy.log(numpy.exp(kernel - top).mean()))
 
 
 def score(what: Seen, hypothesis: Hypothesis, time: float) -> Score:
@@ -113,15 +129,10 @@ def score(what: Seen, hypothesis: Hypothesis, time: float) -> Score:
     in which the replicate looks unlike what was seen and k(d) = (1 - ODD) exp(-d / scale_s) + ODD. Components are
     taken as independent given the hypothesis: a composite likelihood, which ranks well and is rather too sure.
     """
-    import numpy
-
-    logs = numpy.zeros(len(what.stretches))
-    for row, seconds in enumerate(mismatch(what, hypothesis, time)):
-        if seconds.shape[1] == 0:
-            continue
-        kernel = numpy.log((1 - ODD) * numpy.exp(-seconds / what.scales[row]) + ODD).sum(axis=1)
-        top = kernel.max()
-        logs[row] = top + numpy.log(numpy.exp(kernel - top).mean())
+    logs = what.untouched.copy()
+    window = hypothesis.window(time, what.grid)
+    for row in hypothesis.touched:
+        logs[row] = _log_likelihood(what, row, window[:, row])
     return Score(hypothesis, time, logs)
 
 

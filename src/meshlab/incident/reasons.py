@@ -38,8 +38,9 @@ def reasons(what: Seen, score: Score) -> Reasons:
     misses: list[str] = []
     would_show: list[str] = []
     window = score.hypothesis.window(score.time, what.grid)
-    for row, seconds in enumerate(mismatch(what, score.hypothesis, score.time)):
-        for number, stretch in enumerate(what.stretches[row]):
+    for row, stretches in enumerate(what.stretches):
+        seconds = mismatch(what, score.hypothesis, score.time, row)
+        for number, stretch in enumerate(stretches):
             length = (stretch.last - stretch.first) * what.grid.step
             typical = float(_median(seconds[:, number]))
             if stretch.state is not State.UP:
