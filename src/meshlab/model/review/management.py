@@ -55,7 +55,7 @@ def vault_pods_unprotected(topology: Topology) -> Iterator[Finding]:
             "of maxUnavailable 1 a drain takes two voters; without required anti-affinity two pods share a machine; "
             "a client service that publishes not-ready pods sends a third of the requests to a sealed one (the "
             "chart's default, vault-helm issue 430).",
-            f"workloads {workload.name}: the spec has no fields for these; meshlab's bring-up sets all four",
+            f"workloads {workload.name}: the spec has no fields for these",
             "Liveness /v1/sys/health?standbyok=true&sealedcode=204&uninitcode=204, PodDisruptionBudget maxUnavailable "
             "1, required podAntiAffinity on hostname, publishNotReadyAddresses only on the headless service, "
             "updateStrategy OnDelete.",

@@ -117,6 +117,7 @@ def mtu_pod_overlay(topology: Topology) -> Iterator[Finding]:
     if not chosen and topology.versions.cni == "flannel" and _minor(topology.versions.talos) >= (1, 14):
         pod_mtu = min(pod_mtu, 1370)  # Talos PR 13547
     how = f"{topology.versions.cni} chooses {pod_mtu} by itself" if not chosen else f"pod-mtu is {chosen}"
+    unfixed = f"Talos issue 13457, its fix is not in {topology.versions.talos}"
     evidence = f"overlay {overlay.name}: mtu {overlay.mtu}; {how}; VXLAN adds {VXLAN}"
     why = (
         "Pod packets between sites are wrapped twice, in VXLAN and in WireGuard. What exceeds the tunnel's MTU is "
@@ -130,7 +131,7 @@ def mtu_pod_overlay(topology: Topology) -> Iterator[Finding]:
             (overlay.name,),
             f"pods send packets of {pod_mtu} bytes, {most} fit the tunnel with VXLAN around them",
             why,
-            f"{evidence}; Talos issue 13457, its fix is not in {topology.versions.talos}",
+            evidence + ("" if chosen or topology.versions.cni != "flannel" else f"; {unfixed}"),
             f"Set networks.pod-mtu to {most} and give it to the CNI (flannel: net-conf Backend MTU).",
         )
     else:
