@@ -1,0 +1,277 @@
+"""What emulated machines start and stop: real etcd, API servers with their managers, kubelets with real pods."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshlab.emulate import machine_pki
+from meshlab.emulate.addresses import loopback
+from meshlab.emulate.etcd import EtcdMember, EtcdTimers
+from meshlab.emulate.etcd_client import EtcdClient
+from meshlab.emulate.fabric import Fabric
+from meshlab.emulate.kubernetes.apiserver import ApiServer, ServingTls, load_pair
+from meshlab.emulate.kubernetes.client import KubeClient
+from meshlab.emulate.kubernetes.controllers.managers import Controllers
+from meshlab.emulate.kubernetes.etcd_storage import EtcdStorage
+from meshlab.emulate.kubernetes.kubelet import Kubelet, KubeletTls
+from meshlab.emulate.node_facts import folder_of, node_facts
+from meshlab.emulate.pods import Pods
+from meshlab.emulate.processes import ProcessTable
+from meshlab.live.talos.pki import CertificateAndKey
+
+if TYPE_CHECKING:
+    from meshlab.emulate.machine import Machine
+    from meshlab.emulate.site import Site
+
+API_PORT = 6443
+KUBELET_PORT = 10250
+SHUTDOWN_GRACE_S = 5.0
+"""How long pods get to end when their machine goes down in order (Talos: 30 s)."""
+
+
+@dataclass
+class _ControlPlane:
+    server: ApiServer
+    controllers: Controllers
+    client: EtcdClient
+
+
+class ClusterHooks:
+    """Starts the real parts of each machine; one object for the whole embedded cluster.
+
+    Parameters
+    ----------
+    service_network
+        Service network of the cluster (CIDR).
+    kubernetes
+        Version that nodes report.
+    cores
+        Of each machine, by name.
+    etcd_timers
+        etcd's heartbeat and election settings.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        processes: ProcessTable,
+        pods: Pods,
+        state: Path,
+        *,
+        service_network: str = "10.96.0.0/12",
+        kubernetes: str = "v1.36.3",
+        cores: Mapping[str, int] | None = None,
+        etcd_timers: EtcdTimers | None = None,
+    ) -> None:
+        self._fabric = fabric
+        self._processes = processes
+        self._pods = pods
+        self._state = state
+        self._service_network = service_network
+        self._kubernetes = kubernetes
+        self._cores = dict(cores or {})
+        self._etcd_timers = etcd_timers or EtcdTimers()
+        self._members: dict[str, EtcdMember] = {}
+        self._clients: dict[str, EtcdClient] = {}
+        self._control_planes: dict[str, _ControlPlane] = {}
+        self._kubelets: dict[str, Kubelet] = {}
+        self.site: Site | None = None
+
+    # --- etcd
+
+    async def start_etcd(self, machine: Machine, bootstrap: bool) -> None:
+        assert machine.etcd is not None
+        tls = machine_pki.etcd_tls(machine, machine.state / "etcd-tls")
+        member = EtcdMember(
+            machine.name,
+            machine.hardware.address,
+            data_dir=machine.etcd.data_dir,
+            client_tls=tls,
+            peer_tls=tls,
+            processes=self._processes,
+            fabric=self._fabric,
+            log=self._log(machine, "etcd"),
+            timers=self._etcd_timers,
+        )
+        self._members[machine.name] = member
+        cluster = machine.etcd.initial_cluster or {machine.name: member.peer_url}
+        await member.start(cluster, state="new" if bootstrap else "existing")
+        self._clients[machine.name] = member.client(loopback(machine.hardware.address))
+
+    async def stop_etcd(self, machine: Machine, wipe: bool) -> None:
+        client = self._clients.pop(machine.name, None)
+        if client is not None:
+            await client.close()
+        member = self._members.pop(machine.name, None)
+        if member is None:
+            return
+        if machine.powered:
+            await member.stop()
+        else:
+            await member.kill()
+        if wipe:
+            member.wipe()
+
+    def etcd(self, machine: Machine) -> EtcdClient | None:
+        return self._clients.get(machine.name)
+
+    def etcd_log(self, machine: Machine) -> Path:
+        """Gives the log of a machine's etcd."""
+        return self._log(machine, "etcd")
+
+    def _log(self, machine: Machine, service: str) -> Path:
+        return self._state / "logs" / machine.name / f"{service}.log"
+
+    # --- control plane
+
+    async def start_control_plane(self, machine: Machine) -> None:
+        client = self._members[machine.name].client(loopback(machine.hardware.address))
+        server = ApiServer(
+            EtcdStorage(client),
+            self._serving_tls(machine),
+            advertise=machine.hardware.address,
+            endpoints=[m.hardware.address for m in self._control_plane_machines(machine)],
+            service_network=self._service_network,
+        )
+        await server.start()
+        await self._fabric.expose(machine.name, API_PORT, ("127.0.0.1", server.port))
+        controllers = Controllers(
+            self._kube_client(machine, "system:kube-controller-manager", [], local_only=True),
+            self._kube_client(machine, "system:kube-scheduler", [], local_only=True),
+            machine.name,
+            self._cluster_ca(machine).encode(),
+        )
+        await controllers.start()
+        self._control_planes[machine.name] = _ControlPlane(server, controllers, client)
+
+    async def stop_control_plane(self, machine: Machine) -> None:
+        running = self._control_planes.pop(machine.name, None)
+        if running is None:
+            return
+        await running.controllers.stop()
+        await self._fabric.withdraw(machine.name, API_PORT)
+        await running.server.stop()
+        await running.client.close()
+
+    def api_servers(self) -> tuple[str, ...]:
+        """Gives the machines whose API server runs."""
+        return tuple(sorted(self._control_planes))
+
+    def _control_plane_machines(self, machine: Machine) -> list[Machine]:
+        """The control planes of the cluster of a machine, by name."""
+        assert self.site is not None
+        own = machine.config.cluster_id if machine.config else ""
+        same = (m for m in self.site.machines.values() if m.config and m.config.cluster_id == own)
+        return sorted((m for m in same if m.config and m.config.is_control_plane), key=lambda m: m.name)
+
+    def _serving_tls(self, machine: Machine) -> ServingTls:
+        config = machine.config
+        assert config is not None
+        names, _ = machine_pki.names_and_addresses(
+            [str(n) for n in config.at("cluster.apiServer.certSANs") or []]
+        )
+        names = [
+            *names,
+            machine.hostname,
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "localhost",
+        ]
+        serving = machine_pki.kubernetes_certificate(
+            machine, "kube-apiserver", [], "server", names=tuple(names)
+        )
+        kubelet = machine_pki.kubernetes_certificate(
+            machine, "apiserver-kubelet-client", ["system:masters"], "client"
+        )
+        signing = config.pem_secret("cluster.serviceAccount.key")
+        assert signing is not None
+        return ServingTls(
+            certificate=serving.certificate.encode(),
+            key=serving.key.reveal().encode(),
+            client_ca=self._cluster_ca(machine).encode(),
+            service_account_key=signing.reveal().encode(),
+            kubelet_certificate=kubelet.certificate.encode(),
+            kubelet_key=kubelet.key.reveal().encode(),
+        )
+
+    def _cluster_ca(self, machine: Machine) -> str:
+        assert machine.config is not None
+        return machine.config.certificate("cluster.ca") or ""
+
+    def _kube_client(
+        self, machine: Machine, user: str, groups: list[str], *, local_only: bool = False
+    ) -> KubeClient:
+        """A client of the API as a program on that machine has it: through its own balancer, from its own address."""
+        issuer = self._issuer(machine)
+        pair = machine_pki.kubernetes_certificate(issuer, user, groups, "client")
+        servers = [machine] if local_only else self._control_plane_machines(machine)
+        urls = [f"https://{loopback(m.hardware.address)}:{API_PORT}" for m in servers]
+        return KubeClient(
+            urls, self._client_tls(machine, pair), local_addr=loopback(machine.hardware.address), agent=user
+        )
+
+    def _client_tls(self, machine: Machine, pair: CertificateAndKey) -> ssl.SSLContext:
+        context = ssl.create_default_context(cadata=self._cluster_ca(machine))
+        load_pair(context, pair.certificate.encode(), pair.key.reveal().encode())
+        return context
+
+    # --- kubelet
+
+    async def start_kubelet(self, machine: Machine) -> None:
+        await self._signer_known(machine)
+        kubelet = Kubelet(
+            node_facts(machine, self._cores.get(machine.name) or 4, self._kubernetes),
+            self._kube_client(machine, f"system:node:{machine.hostname}", ["system:nodes"]),
+            self._pods,
+            lambda path: folder_of(machine, path),
+            self._kubelet_tls(machine),
+        )
+        self._kubelets[machine.name] = kubelet
+        await kubelet.start()
+        await self._fabric.expose(machine.name, KUBELET_PORT, ("127.0.0.1", kubelet.port))
+
+    async def stop_kubelet(self, machine: Machine) -> None:
+        kubelet = self._kubelets.pop(machine.name, None)
+        if kubelet is None:
+            return
+        await kubelet.stop()
+        await self._fabric.withdraw(machine.name, KUBELET_PORT)
+        if machine.powered:
+            pods = self._pods.running(machine.name)
+            await asyncio.gather(*(self._pods.stop(machine.name, key, SHUTDOWN_GRACE_S) for key in pods))
+
+    async def _signer_known(self, machine: Machine) -> None:
+        """Waits until a control plane is configured: before that nobody could sign a kubelet's certificate."""
+        while not self._control_plane_machines(machine):  # noqa: ASYNC110 - configurations come from outside
+            await asyncio.sleep(machine.site.timings.trustd_retry_s)
+
+    def _kubelet_tls(self, machine: Machine) -> KubeletTls:
+        issuer = self._issuer(machine)
+        pair = machine_pki.kubernetes_certificate(
+            issuer, f"system:node:{machine.hostname}", ["system:nodes"], "server", names=(machine.hostname,)
+        )
+        return KubeletTls(
+            pair.certificate.encode(), pair.key.reveal().encode(), self._cluster_ca(machine).encode()
+        )
+
+    def _issuer(self, machine: Machine) -> Machine:
+        """Who signs for a machine: itself, or the first control plane of its cluster."""
+        own = machine.config is not None and machine.config.is_control_plane
+        return machine if own else self._control_plane_machines(machine)[0]
+
+    # --- power
+
+    async def power_lost(self, machine: Machine) -> None:
+        """Cuts a machine off and kills its processes, in that order: no process gets to say goodbye."""
+        self._fabric.power(machine.name, False)
+        for child in self._processes.running(machine.name):
+            with contextlib.suppress(ProcessLookupError):
+                await self._processes.kill(child.name)
+        await self._pods.lose_power(machine.name)
