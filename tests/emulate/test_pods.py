@@ -41,7 +41,7 @@ class World:
             MACHINES,
             network=NETWORK,
             chain_speed=2000,
-            backoff=Backoff(0.3, 0.6, 5.0),
+            backoff=Backoff(1.0, 2.0, 60.0),
         )
 
     async def until(self, condition: Callable[[], bool], deadline_s: float = 15.0) -> None:
@@ -102,6 +102,7 @@ def test_a_chain_pod_runs_a_node_on_its_volume_and_is_reached_at_its_address(tmp
         writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert (await reader.read()).startswith(b"HTTP/1.1 200")
         writer.close()
+        await writer.wait_closed()
         await it.pods.stop("worker-1", "chains/solana-0", 10)
         assert json.loads((disk / "solana" / "head.json").read_text())["clean"]
         with pytest.raises(KeyError):
@@ -120,15 +121,14 @@ def test_a_node_that_dies_is_started_again_at_once_and_then_with_growing_waits(t
         await it.processes.kill(process)
         began = time.monotonic()
         await it.until(lambda: it.pods.state(key).restarts == 1 and it.pods.state(key).ready)
-        at_once = time.monotonic() - began
+        assert time.monotonic() - began < 1.0
         await it.processes.kill(process)
         await it.until(lambda: "CrashLoopBackOff" in it.pods.state(key).message)
         assert not it.pods.state(key).ready
         assert it.pods.state(key).phase == "Running"  # as the kubelet reports it
         began = time.monotonic()
         await it.until(lambda: it.pods.state(key).restarts == 2 and it.pods.state(key).ready)
-        assert at_once < time.monotonic() - began
-        assert 0.25 < time.monotonic() - began < 2.5
+        assert time.monotonic() - began > 0.9
 
     run(tmp_path, scenario)
 

@@ -66,7 +66,7 @@ class Fabric:
         self._relays: dict[Relay, None] = {}
         self._traffic: dict[tuple[str, str, int], Traffic] = {}
         self._opening = asyncio.Lock()
-        self._settling: asyncio.Task[None] | None = None
+        self._settling: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
         for name, address in machines.items():
             self.add_machine(name, address)
@@ -249,9 +249,9 @@ class Fabric:
                     relay.sever(machine)
                 elif relay.severed:
                     relay.reset()
-        self._settling = asyncio.get_running_loop().create_task(
-            self._settle(machine), name=f"ports of {machine}"
-        )
+        settling = asyncio.get_running_loop().create_task(self._settle(machine), name=f"ports of {machine}")
+        self._settling.add(settling)
+        settling.add_done_callback(self._settling.discard)
 
     async def _settle(self, machine: str) -> None:
         """Opens or closes the listeners of ports without a server: silent while off, refusing while on."""
@@ -283,8 +283,7 @@ class Fabric:
 
     async def close(self) -> None:
         """Closes every port and connection."""
-        if self._settling is not None:
-            await self._settling
+        await asyncio.gather(*self._settling)
         async with self._opening:
             for entry in self._ports.values():
                 self._unlisten(entry)
