@@ -77,14 +77,14 @@ class Layout:
     services_per_row: int
 
 
-def lay_out(topology: Topology, badge_rows: int, services: int) -> Layout:
+def lay_out(topology: Topology, badge_rows: int, services: int, left: float = PAD) -> Layout:
     """Gives the places of everything.
 
     `badge_rows` is how many rows of badges the fullest card has, `services` how many have a state to tell.
     """
     card_height = 0.66 + badge_rows * (BADGE_HEIGHT + 0.05) + 0.06
     homes = _homes(topology)
-    x, sites, placed_in = PAD, [], {}
+    x, sites, placed_in = left, [], {}
     tallest = 0.0
     for site in topology.sites:
         layout, placed = _site(topology, site.name, x, card_height, homes)
@@ -98,7 +98,10 @@ def lay_out(topology: Topology, badge_rows: int, services: int) -> Layout:
         layout.box = Box(layout.box.x, layout.box.y, layout.box.width, tallest)
         for step, group in enumerate(reversed([g for g, home in homes.items() if home == layout.name])):
             layout.rails[group] = layout.box.bottom - 0.22 - step * RAIL_STEP
-    width = max(x - WAN_GAP + PAD, 7.0)
+    width, needed = x - WAN_GAP + PAD, _least_width(topology)
+    if left == PAD and width < needed:
+        return lay_out(topology, badge_rows, services, PAD + (needed - width) / 2)
+    width = max(width, needed)
     y = TOP + tallest + 0.10
     rails = {}
     for group in (g for g, home in homes.items() if not home):
@@ -114,6 +117,12 @@ def lay_out(topology: Topology, badge_rows: int, services: int) -> Layout:
     lines = math.ceil(services / per_row)
     height = y + (0.18 + lines * 0.27 if lines else 0.10)
     return Layout(width, height, sites, cards, rails, far, y, per_row)
+
+
+def _least_width(topology: Topology) -> float:
+    """Room for Omni and the discovery service side by side, and for the title."""
+    above = sum(part is not None for part in (topology.orchestrator, topology.discovery))
+    return max(above * 3.25 + 0.2, 3.8)
 
 
 def _homes(topology: Topology) -> dict[str, str]:
