@@ -106,21 +106,21 @@ class Admission:
                 raise status.not_found("namespaces", "", name) from None
             raise
         if namespace["metadata"].get("deletionTimestamp"):
-            error = status.forbidden(
+            refusal = status.forbidden(
                 resource.plural,
                 resource.group,
                 item["metadata"].get("name", ""),
                 f"unable to create new content in namespace {name} because it is being terminated",
             )
-            assert error.details is not None
-            error.details["causes"] = [
+            assert refusal.details is not None
+            refusal.details["causes"] = [
                 {
                     "reason": "NamespaceTerminating",
                     "message": f"namespace {name} is being terminated",
                     "field": "metadata.namespace",
                 }
             ]
-            raise error
+            raise refusal
         return namespace
 
     async def _service_account(self, resource: Resource, pod: Object) -> None:

@@ -132,7 +132,11 @@ class ApiServer:
         application = web.Application(client_max_size=4 * 1024 * 1024)
         application.router.add_route("*", "/{path:.*}", self._rest.handle)
         runner = web.AppRunner(
-            application, access_log=None, handler_cancellation=True, shutdown_timeout=0.5, auto_decompress=True
+            application,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=0.5,
+            auto_decompress=True,
         )
         await runner.setup()
         site = web.TCPSite(

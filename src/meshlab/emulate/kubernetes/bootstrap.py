@@ -11,20 +11,69 @@ _RBAC = "rbac.authorization.k8s.io/v1"
 _READ = ["get", "list", "watch"]
 _WRITE = ["create", "delete", "deletecollection", "patch", "update"]
 _VIEWED = [
-    {"apiGroups": [""], "verbs": _READ, "resources": ["configmaps", "endpoints", "persistentvolumeclaims", "pods", "pods/log", "pods/status", "services", "serviceaccounts", "events", "namespaces"]},
+    {
+        "apiGroups": [""],
+        "verbs": _READ,
+        "resources": [
+            "configmaps",
+            "endpoints",
+            "persistentvolumeclaims",
+            "pods",
+            "pods/log",
+            "pods/status",
+            "services",
+            "serviceaccounts",
+            "events",
+            "namespaces",
+        ],
+    },
     {"apiGroups": ["apps"], "verbs": _READ, "resources": ["*"]},
-    {"apiGroups": ["batch", "policy", "networking.k8s.io", "discovery.k8s.io"], "verbs": _READ, "resources": ["*"]},
+    {
+        "apiGroups": ["batch", "policy", "networking.k8s.io", "discovery.k8s.io"],
+        "verbs": _READ,
+        "resources": ["*"],
+    },
 ]
 _EDITED = [
-    {"apiGroups": [""], "verbs": _WRITE + _READ, "resources": ["configmaps", "endpoints", "persistentvolumeclaims", "pods", "pods/eviction", "pods/proxy", "pods/portforward", "secrets", "services", "services/proxy", "serviceaccounts", "serviceaccounts/token", "events"]},
-    {"apiGroups": ["apps", "batch", "policy", "networking.k8s.io"], "verbs": _WRITE + _READ, "resources": ["*"]},
+    {
+        "apiGroups": [""],
+        "verbs": _WRITE + _READ,
+        "resources": [
+            "configmaps",
+            "endpoints",
+            "persistentvolumeclaims",
+            "pods",
+            "pods/eviction",
+            "pods/proxy",
+            "pods/portforward",
+            "secrets",
+            "services",
+            "services/proxy",
+            "serviceaccounts",
+            "serviceaccounts/token",
+            "events",
+        ],
+    },
+    {
+        "apiGroups": ["apps", "batch", "policy", "networking.k8s.io"],
+        "verbs": _WRITE + _READ,
+        "resources": ["*"],
+    },
 ]
 _ROLES: dict[str, list[Object]] = {
     "cluster-admin": [
         {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
         {"nonResourceURLs": ["*"], "verbs": ["*"]},
     ],
-    "admin": [*_VIEWED, *_EDITED, {"apiGroups": ["rbac.authorization.k8s.io"], "verbs": _WRITE + _READ, "resources": ["roles", "rolebindings"]}],
+    "admin": [
+        *_VIEWED,
+        *_EDITED,
+        {
+            "apiGroups": ["rbac.authorization.k8s.io"],
+            "verbs": _WRITE + _READ,
+            "resources": ["roles", "rolebindings"],
+        },
+    ],
     "edit": [*_VIEWED, *_EDITED],
     "view": _VIEWED,
     "system:auth-delegator": [
@@ -32,11 +81,30 @@ _ROLES: dict[str, list[Object]] = {
         {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
     ],
     "system:basic-user": [
-        {"apiGroups": ["authorization.k8s.io"], "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"], "verbs": ["create"]},
+        {
+            "apiGroups": ["authorization.k8s.io"],
+            "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+            "verbs": ["create"],
+        },
         {"apiGroups": ["authentication.k8s.io"], "resources": ["selfsubjectreviews"], "verbs": ["create"]},
     ],
     "system:discovery": [
-        {"nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"], "verbs": ["get"]},
+        {
+            "nonResourceURLs": [
+                "/api",
+                "/api/*",
+                "/apis",
+                "/apis/*",
+                "/healthz",
+                "/livez",
+                "/openapi",
+                "/openapi/*",
+                "/readyz",
+                "/version",
+                "/version/",
+            ],
+            "verbs": ["get"],
+        },
     ],
 }
 _BINDINGS = {
@@ -54,7 +122,14 @@ def objects(service_address: str, endpoints: list[str], port: int) -> list[Objec
     ]
     labels = {"kubernetes.io/bootstrapping": "rbac-defaults"}
     for name, rules in _ROLES.items():
-        found.append({"apiVersion": _RBAC, "kind": "ClusterRole", "metadata": {"name": name, "labels": labels}, "rules": rules})
+        found.append(
+            {
+                "apiVersion": _RBAC,
+                "kind": "ClusterRole",
+                "metadata": {"name": name, "labels": labels},
+                "rules": rules,
+            }
+        )
     for name, group in _BINDINGS.items():
         found.append(
             {

@@ -200,7 +200,9 @@ class KubeClient:
 
     # --- objects -----------------------------------------------------------------------------------------------
 
-    async def get(self, resource: Resource, namespace: str, name: str, *, timeout_s: float | None = None) -> Object:
+    async def get(
+        self, resource: Resource, namespace: str, name: str, *, timeout_s: float | None = None
+    ) -> Object:
         """One object."""
         return await self.request("GET", path_of(resource, namespace, name), timeout_s=timeout_s)
 

@@ -21,7 +21,12 @@ def _pull_policy(image: str) -> str:
 
 
 def _probe(probe: Object) -> None:
-    for field, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
+    for field, value in (
+        ("timeoutSeconds", 1),
+        ("periodSeconds", 10),
+        ("successThreshold", 1),
+        ("failureThreshold", 3),
+    ):
         probe.setdefault(field, value)
     http = probe.get("httpGet")
     if http is not None:
@@ -80,7 +85,9 @@ def _pod(pod: Object) -> None:
     tolerations = spec.setdefault("tolerations", [])
     for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
         if not any(_tolerates(t, key) for t in tolerations):
-            tolerations.append({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300})
+            tolerations.append(
+                {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+            )
     pod.setdefault("status", {}).setdefault("phase", "Pending")
     pod["status"].setdefault("qosClass", quality(spec))
 
@@ -97,7 +104,9 @@ def quality(spec: Object) -> str:
         return "BestEffort"
     for entry in resources:
         limits, requests = entry.get("limits") or {}, entry.get("requests") or {}
-        if not {"cpu", "memory"} <= limits.keys() or any(requests.get(k) != limits[k] for k in ("cpu", "memory")):
+        if not {"cpu", "memory"} <= limits.keys() or any(
+            requests.get(k) != limits[k] for k in ("cpu", "memory")
+        ):
             return "Burstable"
     return "Guaranteed"
 

@@ -151,7 +151,9 @@ def aggregated(core: bool, version: str) -> Object:
         versions = [
             {
                 "version": v,
-                "resources": [_aggregated_resource(r) for r in RESOURCES if (r.group, r.version) == (group, v)],
+                "resources": [
+                    _aggregated_resource(r) for r in RESOURCES if (r.group, r.version) == (group, v)
+                ],
                 "freshness": "Current",
             }
             for v in _versions(group)
@@ -173,7 +175,9 @@ def _operation(resource: Resource, action: str, method: str) -> Object:
     ]
     operation: Object = {
         "operationId": f"{method}{resource.kind}{action}",
-        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": {"$ref": reference}}}}},
+        "responses": {
+            "200": {"description": "OK", "content": {"application/json": {"schema": {"$ref": reference}}}}
+        },
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": {
             "group": resource.group,
@@ -210,7 +214,12 @@ def _paths(path: str) -> Object:
         if "patch" in resource.verbs:
             found[base + resource.plural + "/{name}"] = {
                 method: _operation(resource, action, method)
-                for method, action in (("get", "get"), ("put", "put"), ("patch", "patch"), ("delete", "delete"))
+                for method, action in (
+                    ("get", "get"),
+                    ("put", "put"),
+                    ("patch", "patch"),
+                    ("delete", "delete"),
+                )
             }
     return found
 

@@ -66,7 +66,9 @@ class EtcdStorage:
     async def page(self, prefix: str, *, limit: int = 0, revision: int = 0, start: str = "") -> Page:
         async with self._limited():
             first = max(prefix, start).encode()
-            found = await self._client.range(first, prefix_end(prefix.encode()), limit=limit, revision=revision)
+            found = await self._client.range(
+                first, prefix_end(prefix.encode()), limit=limit, revision=revision
+            )
         remaining = max(0, found.count - len(found.kvs)) if found.more else 0
         return Page([_stored(kv) for kv in found.kvs], revision or found.revision, remaining)
 

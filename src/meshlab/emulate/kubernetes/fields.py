@@ -70,9 +70,9 @@ def _element_key(value: Object, keys: list[str], element: Object) -> Element:
 
 def _is_atomic(value: Any, schema: Object) -> bool:
     if isinstance(value, dict):
-        return schema.get("x-kubernetes-map-type") == "atomic" or schemas.is_open(schema)
+        return bool(schema.get("x-kubernetes-map-type") == "atomic") or schemas.is_open(schema)
     if isinstance(value, list):
-        return schema.get("x-kubernetes-list-type", "atomic") == "atomic"
+        return bool(schema.get("x-kubernetes-list-type", "atomic") == "atomic")
     return True
 
 
@@ -112,11 +112,11 @@ def owned(item: Object, schema: Object, subresource: str = "") -> FieldSet:
 
 def _can_own(path: Path, subresource: str) -> bool:
     head = path[0][1]
-    if head in ("apiVersion", "kind") or len(path) == 1 and head == "metadata":
+    if head in ("apiVersion", "kind") or (len(path) == 1 and head == "metadata"):
         return False
     if head == "metadata":
         return path[1][1] not in _NEVER_OWNED and subresource != "status"
-    return (head == "status") == (subresource == "status")
+    return bool((head == "status") == (subresource == "status"))
 
 
 def lookup(value: Any, schema: Object, path: Path) -> Any:

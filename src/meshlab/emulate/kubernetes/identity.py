@@ -128,7 +128,7 @@ class Tokens:
         from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
         from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-        public: Any = self._key.public_key()  # type: ignore[union-attr]
+        public: Any = self._key.public_key()
         try:
             if isinstance(self._key, rsa.RSAPrivateKey):
                 public.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
@@ -194,7 +194,11 @@ class Authorizer:
         """Whether a user may do something."""
         if user.name in _TRUSTED_USERS or _TRUSTED_GROUPS & set(user.groups):
             return True
-        if what.path and (what.path in ANYONE or what.path.startswith(("/api", "/openapi"))) and what.verb == "get":
+        if (
+            what.path
+            and (what.path in ANYONE or what.path.startswith(("/api", "/openapi")))
+            and what.verb == "get"
+        ):
             return True
         if what.resource.startswith(("selfsubject",)) and what.verb == "create":
             return True
@@ -259,8 +263,13 @@ def refuse(user: User, what: Attributes) -> ApiError:
     """The 403 of a request that RBAC does not allow."""
     if what.path:
         return ApiError(
-            403, "Forbidden", f'forbidden: User "{user.name}" cannot {what.verb} path "{what.path}"', details={}
+            403,
+            "Forbidden",
+            f'forbidden: User "{user.name}" cannot {what.verb} path "{what.path}"',
+            details={},
         )
     where = f' in the namespace "{what.namespace}"' if what.namespace else " at the cluster scope"
-    why = f'User "{user.name}" cannot {what.verb} resource "{what.resource}" in API group "{what.group}"{where}'
+    why = (
+        f'User "{user.name}" cannot {what.verb} resource "{what.resource}" in API group "{what.group}"{where}'
+    )
     return status.forbidden(what.resource.partition("/")[0], what.group, what.name, why)

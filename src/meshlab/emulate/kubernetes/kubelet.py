@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import meta
 from .apiserver import load_pair
@@ -21,6 +22,9 @@ from .podstatus import pod_status
 from .resources import BY_PATH
 from .runtime import PodRuntime, RunState
 from .status import Object
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +123,7 @@ class Kubelet:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._wake: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._reported: dict[str, Object] = {}
         self._server: object | None = None
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -159,15 +164,14 @@ class Kubelet:
         self._server = runner
         self.port = runner.addresses[0][1]
 
-    async def _healthz(self, request: object) -> object:
+    async def _healthz(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
         return web.Response(text="ok")
 
-    async def _logs(self, request: object) -> object:
+    async def _logs(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
-        assert isinstance(request, web.Request)
         key = f"{request.match_info['namespace']}/{request.match_info['pod']}"
         container = request.match_info["container"]
         if key not in self._wake:
@@ -222,7 +226,12 @@ class Kubelet:
     def _conditions(self, node: Object) -> list[Object]:
         now = meta.now()
         wanted = (
-            ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+            (
+                "MemoryPressure",
+                "False",
+                "KubeletHasSufficientMemory",
+                "kubelet has sufficient memory available",
+            ),
             ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
             ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
             ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
@@ -284,7 +293,9 @@ class Kubelet:
                 wrong = ready is None or ready["status"] != "True"
                 changed = self._status(node)["nodeInfo"] != node.get("status", {}).get("nodeInfo")
                 if wrong or changed or loop.time() - reported >= self._times.report_s:
-                    await self._client.update(NODES, {**node, "status": self._status(node)}, "status", timeout_s=10.0)
+                    await self._client.update(
+                        NODES, {**node, "status": self._status(node)}, "status", timeout_s=10.0
+                    )
                     reported = loop.time()
                     if wrong:
                         text = f"Node {self.facts.name} status is now: NodeReady"
@@ -355,6 +366,7 @@ class Kubelet:
         finally:
             self._wake.pop(key, None)
             self._workers.pop(key, None)
+            self._reported.pop(key, None)
             if key in self._pods.items and self._tasks:
                 self._touched(self._pods.items[key])
 
@@ -362,7 +374,9 @@ class Kubelet:
         uid = pod["metadata"]["uid"]
         old = pod.get("status", {})
         started_before = any("running" in (s.get("state") or {}) for s in old.get("containerStatuses") or ())
-        base = sum(s.get("restartCount", 0) for s in (old.get("containerStatuses") or [])[:1]) + int(started_before)
+        base = sum(s.get("restartCount", 0) for s in (old.get("containerStatuses") or [])[:1]) + int(
+            started_before
+        )
         since = old.get("startTime") or meta.now()
         running = self._adopted(key, pod)
         if running:
@@ -424,14 +438,21 @@ class Kubelet:
         wanted = pod_status(
             pod, state, host=self.facts.address, address=address, started=since, waiting=waiting, base=base
         )
-        if pod.get("status") == wanted:
+        present = pod.get("status") or {}
+        same = present.get("phase") == wanted["phase"] and meta.is_ready(pod) == meta.is_ready(
+            {"status": wanted}
+        )
+        if present == wanted or (same and self._reported.get(key) == wanted):
             return
         body = {**pod, "status": wanted}
         try:
             self._pods.put(await self._client.update(PODS, body, "status", timeout_s=10.0))
+            self._reported[key] = wanted
         except KubeError as error:
             if error.code == 409:
-                fresh = await self._client.get(PODS, meta.namespace_of(pod), meta.name_of(pod), timeout_s=10.0)
+                fresh = await self._client.get(
+                    PODS, meta.namespace_of(pod), meta.name_of(pod), timeout_s=10.0
+                )
                 if fresh["metadata"]["uid"] == pod["metadata"]["uid"]:
                     self._pods.put(fresh)
             elif error.code == 404:
@@ -445,7 +466,9 @@ class Kubelet:
         grace = metadata.get("deletionGracePeriodSeconds")
         if running:
             for container in pod["spec"]["containers"]:
-                await self._recorder.event(pod, "Normal", "Killing", f"Stopping container {container['name']}")
+                await self._recorder.event(
+                    pod, "Normal", "Killing", f"Stopping container {container['name']}"
+                )
             await self._runtime.stop(self.facts.name, key, float(30 if grace is None else grace))
         if gone:
             return

@@ -76,16 +76,22 @@ class Mounts:
     async def _volume(self, pod: Object, volume: Object, found: Mounted) -> None:
         name, namespace = volume["name"], meta.namespace_of(pod)
         if "persistentVolumeClaim" in volume:
-            found.volumes[name] = await self._claimed(name, namespace, volume["persistentVolumeClaim"]["claimName"])
+            found.volumes[name] = await self._claimed(
+                name, namespace, volume["persistentVolumeClaim"]["claimName"]
+            )
         elif "hostPath" in volume:
             found.volumes[name] = self._folder_of(volume["hostPath"]["path"])
         elif "configMap" in volume:
             source = volume["configMap"]
-            files = await self._object(name, namespace, "ConfigMap", source["name"], bool(source.get("optional")))
+            files = await self._object(
+                name, namespace, "ConfigMap", source["name"], bool(source.get("optional"))
+            )
             found.config[name] = _picked(files, source.get("items"))
         elif "secret" in volume:
             source = volume["secret"]
-            files = await self._object(name, namespace, "Secret", source["secretName"], bool(source.get("optional")))
+            files = await self._object(
+                name, namespace, "Secret", source["secretName"], bool(source.get("optional"))
+            )
             found.config[name] = _picked(files, source.get("items"))
         elif "projected" in volume:
             found.config[name] = await self._projected(pod, name, volume["projected"].get("sources") or [])
@@ -96,7 +102,9 @@ class Mounts:
             for kind, field_name in (("ConfigMap", "configMap"), ("Secret", "secret")):
                 if field_name in source:
                     inner = source[field_name]
-                    whole = await self._object(volume, namespace, kind, inner["name"], bool(inner.get("optional")))
+                    whole = await self._object(
+                        volume, namespace, kind, inner["name"], bool(inner.get("optional"))
+                    )
                     files |= _picked(whole, inner.get("items"))
             if "serviceAccountToken" in source:
                 wanted = source["serviceAccountToken"]
@@ -140,11 +148,15 @@ class Mounts:
         claim = await self._client.get(CLAIMS, namespace, claim_name)
         name = claim["spec"].get("volumeName")
         if not name or claim.get("status", {}).get("phase") != "Bound":
-            raise NotMountable(f'Unable to attach or mount volumes: persistentvolumeclaim "{claim_name}" is not bound')
+            raise NotMountable(
+                f'Unable to attach or mount volumes: persistentvolumeclaim "{claim_name}" is not bound'
+            )
         found = await self._client.get(VOLUMES, "", name)
         path = (found["spec"].get("local") or found["spec"].get("hostPath") or {}).get("path")
         if path is None:
-            raise NotMountable(f'MountVolume.SetUp failed for volume "{name}" : only local volumes can be mounted here')
+            raise NotMountable(
+                f'MountVolume.SetUp failed for volume "{name}" : only local volumes can be mounted here'
+            )
         folder = self._folder_of(path)
         if not folder.is_dir():
             text = f'MountVolume.NewMounter initialization failed for volume "{name}" : path "{path}" does not exist'
@@ -167,6 +179,8 @@ class Mounts:
         for kind, name, optional in wanted:
             if name not in found.config:
                 try:
-                    found.config[name] = await self._object(name, meta.namespace_of(pod), kind, name, optional)
+                    found.config[name] = await self._object(
+                        name, meta.namespace_of(pod), kind, name, optional
+                    )
                 except NotMountable:
                     raise NotMountable(f'Error: {kind.lower()} "{name}" not found') from None

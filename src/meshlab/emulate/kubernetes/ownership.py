@@ -9,7 +9,6 @@ from . import fields
 from .fields import Entry, FieldSet, Path
 from .status import ApiError, Object
 
-
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -19,7 +18,14 @@ def _last_applied(applied: Object) -> str:
 
 
 def after_update(
-    old: Object | None, new: Object, schema: Object, *, manager: str, api_version: str, subresource: str, now: str
+    old: Object | None,
+    new: Object,
+    schema: Object,
+    *,
+    manager: str,
+    api_version: str,
+    subresource: str,
+    now: str,
 ) -> list[Object]:
     """The ``managedFields`` after a create, update or plain patch by a manager.
 
@@ -113,7 +119,10 @@ def _conflict(clashes: list[tuple[Entry, list[Path]]]) -> ApiError:
         if entry.operation == "Update":
             who += f" using {entry.api_version}"
         shown = [fields.shown(p) for p in clashing]
-        lines.append(f"conflict{'s' if len(shown) > 1 else ''} with {who}:" + (f" {shown[0]}" if len(shown) == 1 else "".join(f"\n- {s}" for s in shown)))
+        lines.append(
+            f"conflict{'s' if len(shown) > 1 else ''} with {who}:"
+            + (f" {shown[0]}" if len(shown) == 1 else "".join(f"\n- {s}" for s in shown))
+        )
         causes += [
             {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": s} for s in shown
         ]

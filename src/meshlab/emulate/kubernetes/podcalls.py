@@ -25,9 +25,13 @@ async def bind(registry: Registry, namespace: str, name: str, body: Object, how:
     def assign(pod: Object) -> Object:
         node = pod["spec"].get("nodeName")
         if pod["metadata"].get("deletionTimestamp"):
-            raise status.conflict("pods/binding", "", name, f"pod {name} is being deleted, cannot be assigned to a host")
+            raise status.conflict(
+                "pods/binding", "", name, f"pod {name} is being deleted, cannot be assigned to a host"
+            )
         if node:
-            raise status.conflict("pods/binding", "", name, f'pod {name} is already assigned to node "{node}"')
+            raise status.conflict(
+                "pods/binding", "", name, f'pod {name} is already assigned to node "{node}"'
+            )
         pod["spec"]["nodeName"] = target
         _set_condition(pod, {"type": "PodScheduled", "status": "True", "lastTransitionTime": meta.now()})
         return pod
@@ -55,7 +59,9 @@ async def write_raw(registry: Registry, resource: Resource, namespace: str, name
             raise status.not_found(resource.plural, resource.group, name)
         item: Object = change(decode(found.value, found.revision))
         try:
-            revision = await registry._stored(registry.storage.update(found.key, encode(item), found.revision))
+            revision = await registry._stored(
+                registry.storage.update(found.key, encode(item), found.revision)
+            )
         except KeyChanged:
             continue
         item["metadata"]["resourceVersion"] = str(revision)
@@ -107,7 +113,9 @@ async def _spend(registry: Registry, namespace: str, pod: Object, budget_name: s
         if not meta.is_ready(pod) and (always or (wanted > 0 and healthy >= wanted)):
             return budget
         if state.get("disruptionsAllowed", 0) <= 0:
-            cause = f"The disruption budget {budget_name} needs {wanted} healthy pods and has {healthy} currently"
+            cause = (
+                f"The disruption budget {budget_name} needs {wanted} healthy pods and has {healthy} currently"
+            )
             raise status.too_many_requests(message, cause)
         if not how.dry_run:
             state["disruptionsAllowed"] -= 1

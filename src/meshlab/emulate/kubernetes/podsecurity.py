@@ -69,7 +69,7 @@ def _baseline(spec: Object) -> list[str]:
         found.append(f"host namespaces ({', '.join(namespaces)})")
     host_paths = [v["name"] for v in spec.get("volumes") or () if "hostPath" in v]
     if host_paths:
-        found.append(f'hostPath volumes (volume{"s" if len(host_paths) > 1 else ""} {_quoted(host_paths)})')
+        found.append(f"hostPath volumes (volume{'s' if len(host_paths) > 1 else ''} {_quoted(host_paths)})")
     ports: list[str] = []
     users = []
     for container in containers(spec):
@@ -78,7 +78,9 @@ def _baseline(spec: Object) -> list[str]:
             users.append(container["name"])
             ports += own
     if ports:
-        found.append(f"hostPort ({_containers_text(users)} use{'s' if len(users) == 1 else ''} hostPort {', '.join(ports)})")
+        found.append(
+            f"hostPort ({_containers_text(users)} use{'s' if len(users) == 1 else ''} hostPort {', '.join(ports)})"
+        )
     privileged = [c["name"] for c in containers(spec) if (c.get("securityContext") or {}).get("privileged")]
     if privileged:
         found.append(
@@ -118,9 +120,7 @@ def _restricted(spec: Object) -> list[str]:
         found.append(
             f'unrestricted capabilities ({_containers_text(keeping)} must set securityContext.capabilities.drop=["ALL"])'
         )
-    volumes = [
-        v["name"] for v in spec.get("volumes") or () if not (set(v) - {"name"}) <= _RESTRICTED_VOLUMES
-    ]
+    volumes = [v["name"] for v in spec.get("volumes") or () if not (set(v) - {"name"}) <= _RESTRICTED_VOLUMES]
     if volumes:
         found.append(f"restricted volume types (volumes {_quoted(volumes)} use restricted volume types)")
     as_root = offenders(lambda c: not c.get("runAsNonRoot", pod_context.get("runAsNonRoot")))
@@ -129,8 +129,10 @@ def _restricted(spec: Object) -> list[str]:
             f"runAsNonRoot != true (pod or {_containers_text(as_root)} must set securityContext.runAsNonRoot=true)"
         )
     unconfined = offenders(
-        lambda c: (c.get("seccompProfile") or pod_context.get("seccompProfile") or {}).get("type")
-        not in ("RuntimeDefault", "Localhost")
+        lambda c: (
+            (c.get("seccompProfile") or pod_context.get("seccompProfile") or {}).get("type")
+            not in ("RuntimeDefault", "Localhost")
+        )
     )
     if unconfined:
         found.append(

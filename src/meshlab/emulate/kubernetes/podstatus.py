@@ -39,7 +39,9 @@ def _containers(pod: Object, state: RunState | None, waiting: str, base: int) ->
     found = []
     for position, container in enumerate(pod["spec"]["containers"]):
         restarts = (state.restarts if state is not None and position == 0 else 0) + base
-        digest = hashlib.sha256(f"{pod['metadata']['uid']}/{container['name']}/{restarts}".encode()).hexdigest()
+        digest = hashlib.sha256(
+            f"{pod['metadata']['uid']}/{container['name']}/{restarts}".encode()
+        ).hexdigest()
         running = state is not None and state.phase == "Running" and state.started_at is not None
         entry: Object = {
             "name": container["name"],
@@ -52,7 +54,9 @@ def _containers(pod: Object, state: RunState | None, waiting: str, base: int) ->
         if running and state is not None and state.started_at is not None:
             entry["state"] = {"running": {"startedAt": stamp(state.started_at)}}
             entry["containerID"] = f"containerd://{digest}"
-            entry["imageID"] = f"{container['image']}@sha256:{hashlib.sha256(container['image'].encode()).hexdigest()}"
+            entry["imageID"] = (
+                f"{container['image']}@sha256:{hashlib.sha256(container['image'].encode()).hexdigest()}"
+            )
         elif state is not None and state.phase in ("Succeeded", "Failed"):
             good = state.phase == "Succeeded"
             entry["state"] = {
@@ -69,7 +73,14 @@ def _containers(pod: Object, state: RunState | None, waiting: str, base: int) ->
 
 
 def pod_status(
-    pod: Object, state: RunState | None, *, host: str, address: str, started: str, waiting: str = "", base: int = 0
+    pod: Object,
+    state: RunState | None,
+    *,
+    host: str,
+    address: str,
+    started: str,
+    waiting: str = "",
+    base: int = 0,
 ) -> Object:
     """The whole status.
 

@@ -27,11 +27,15 @@ async def portforward(
     pod = await registry.get(resource_named("pods"), info.namespace, info.name)
     ports = [int(p) for text in request.query.getall("ports", []) for p in text.split(",")]
     if "websocket" not in request.headers.get("Upgrade", "").lower():
-        raise ApiError(400, "BadRequest", "Upgrade request required: port forwarding is served over websockets only")
+        raise ApiError(
+            400, "BadRequest", "Upgrade request required: port forwarding is served over websockets only"
+        )
     if not ports:
-        raise status.bad_request("query parameter \"ports\" is required")
+        raise status.bad_request('query parameter "ports" is required')
     if pod["status"].get("phase") != "Running":
-        raise status.bad_request(f"unable to forward port because pod is not running. Current status={pod['status'].get('phase')}")
+        raise status.bad_request(
+            f"unable to forward port because pod is not running. Current status={pod['status'].get('phase')}"
+        )
     socket = web.WebSocketResponse(protocols=(_PROTOCOL,))
     await socket.prepare(request)
     writers: dict[int, asyncio.StreamWriter] = {}

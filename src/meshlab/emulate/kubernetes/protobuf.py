@@ -45,7 +45,16 @@ _FALSE_IS_MEANT = {
     "readOnlyRootFilesystem",
     "runAsNonRoot",
 }
-_EMPTY_IS_ABSENT = {"status", "strategy", "updateStrategy", "metadata", "resources", "loadBalancer", "source", "spec"}
+_EMPTY_IS_ABSENT = {
+    "status",
+    "strategy",
+    "updateStrategy",
+    "metadata",
+    "resources",
+    "loadBalancer",
+    "source",
+    "spec",
+}
 
 
 @cache
@@ -175,14 +184,16 @@ def decode(body: bytes) -> Object:
         400, when the body is not such an encoding or of a kind that is not known.
     """
     if not body.startswith(MAGIC):
-        raise status.bad_request("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+        raise status.bad_request(
+            "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
+        )
     try:
         envelope = dict(_fields(body[len(MAGIC) :]))
-        type_meta = dict(_fields(bytes(envelope.get(1, b""))))  # type: ignore[arg-type]
+        type_meta = dict(_fields(bytes(envelope.get(1, b""))))
         api_version, kind = _text(type_meta, 1), _text(type_meta, 2)
         group, _, version = api_version.rpartition("/")
         schema = _message_name(group, version, kind)
-        item = _message(schema, bytes(envelope.get(2, b"")))  # type: ignore[arg-type]
+        item = _message(schema, bytes(envelope.get(2, b"")))
     except (IndexError, UnicodeDecodeError, ValueError, TypeError) as error:
         raise status.bad_request(f"the protobuf body cannot be decoded: {error}") from None
     except KeyError:

@@ -20,7 +20,8 @@ from .watchcache import WatchCache, decode, encode
 EVENT_TTL_S = 3600
 """Events are kept an hour (kube-apiserver --event-ttl)."""
 
-_CREATE_BY_UPDATE = {"leases", "endpoints", "events"}
+Objects = list[Object]
+Texts = list[str]
 _STATUS_KEPT = {"Event", "Endpoints", "Lease"}
 
 
@@ -87,7 +88,8 @@ class Registry:
         return self.shown(resource, decode(found.value, found.revision))
 
     async def _get(self, resource: Resource, namespace: str, name: str) -> Stored | None:
-        return await self._stored(self.storage.get(resource.key(namespace, name)))
+        found: Stored | None = await self._stored(self.storage.get(resource.key(namespace, name)))
+        return found
 
     async def _stored(self, call: Awaitable[Any]) -> Any:
         try:
@@ -136,17 +138,17 @@ class Registry:
 
     async def _page(
         self, resource: Resource, namespace: str, keep: Callable[[Object], bool], limit: int, token: str
-    ) -> tuple[list[Object], Object]:
+    ) -> tuple[Objects, Object]:
         prefix = resource.key(namespace, "") if namespace and resource.namespaced else resource.prefix
         revision, start = _decode_token(token) if token else (0, "")
-        items: list[Object] = []
+        items: Objects = []
         while True:
-            page = await self._stored(
-                self.storage.page(prefix, limit=limit, revision=revision, start=start)
-            )
+            page = await self._stored(self.storage.page(prefix, limit=limit, revision=revision, start=start))
             revision = page.revision
             items += [
-                self.shown(resource, i) for i in (decode(e.value, e.revision) for e in page.entries) if keep(i)
+                self.shown(resource, i)
+                for i in (decode(e.value, e.revision) for e in page.entries)
+                if keep(i)
             ]
             metadata: Object = {"resourceVersion": str(revision)}
             if not page.remaining:
@@ -222,7 +224,7 @@ class Registry:
 
     def _decoded(
         self, resource: Resource, namespace: str, body: Object, how: Writing
-    ) -> tuple[Object, list[str]]:
+    ) -> tuple[Object, Texts]:
         if not isinstance(body, dict):
             raise status.bad_request("the request body is not an object")
         if (body.get("apiVersion"), body.get("kind")) != (resource.api_version, resource.kind):
@@ -246,7 +248,7 @@ class Registry:
             given = metadata.setdefault("namespace", namespace)
             if given != namespace:
                 raise status.bad_request(
-                    f"the namespace of the provided object does not match the namespace sent on the request"
+                    "the namespace of the provided object does not match the namespace sent on the request"
                 )
         else:
             metadata.pop("namespace", None)
@@ -316,7 +318,7 @@ class Registry:
 
     async def _prepared(
         self, resource: Resource, namespace: str, old: Object, body: Object, how: Writing
-    ) -> tuple[Object, list[str]]:
+    ) -> tuple[Object, Texts]:
         name = meta.name_of(old)
         new, warnings = self._decoded(resource, namespace, body, how)
         metadata, was = new["metadata"], old["metadata"]
@@ -519,9 +521,7 @@ def _check_preconditions(resource: Resource, item: Object, preconditions: Object
     for field, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         wanted = preconditions.get(field)
         if wanted and wanted != metadata[field]:
-            why = (
-                f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {metadata[field]}"
-            )
+            why = f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {metadata[field]}"
             raise status.conflict(resource.plural, resource.group, metadata["name"], why)
 
 

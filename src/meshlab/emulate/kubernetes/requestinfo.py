@@ -32,7 +32,9 @@ class RequestInfo:
             return "watch" if self.watch else "list"
         if self.method == "DELETE" and not self.name:
             return "deletecollection"
-        return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(self.method, "get")
+        return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(
+            self.method, "get"
+        )
 
     @property
     def attributes(self) -> Attributes:

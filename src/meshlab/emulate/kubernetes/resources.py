@@ -57,7 +57,9 @@ class Resource:
         return any(name == subresource for name, _, _ in self.subresources)
 
 
-def _own(group: str, version: str, kind: str) -> tuple[tuple[str, tuple[str, ...], tuple[str, str, str]], ...]:
+def _own(
+    group: str, version: str, kind: str
+) -> tuple[tuple[str, tuple[str, ...], tuple[str, str, str]], ...]:
     return (("status", ("get", "patch", "update"), (group, version, kind)),)
 
 

@@ -156,7 +156,9 @@ class Rest:
                 return web.Response(body=document, content_type=_JSON)
         if path == "/openapi/v2":
             if "protobuf" in accept and _JSON not in accept:
-                raise ApiError(406, "NotAcceptable", "only the following media types are accepted: application/json")
+                raise ApiError(
+                    406, "NotAcceptable", "only the following media types are accepted: application/json"
+                )
             return web.Response(body=discovery.openapi_v2(), content_type=_JSON)
         parts = path.strip("/").split("/")
         found: Object | None = None
@@ -184,7 +186,9 @@ class Rest:
         if info.subresource in ("exec", "attach"):
             raise ApiError(501, "", f"{info.subresource} is not available on the embedded cluster")
         if info.verb not in info.resource.verbs and not info.subresource:
-            raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+            raise ApiError(
+                405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
+            )
         match info.verb:
             case "get":
                 return await self._get(request, info)
@@ -232,7 +236,8 @@ class Rest:
         except ValueError as error:
             if "yaml" not in kind:
                 raise status.bad_request(f"the object provided is not valid JSON: {error}") from None
-        from ruamel.yaml import YAML, YAMLError
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
 
         try:
             return YAML(typ="safe").load(raw)
@@ -284,7 +289,9 @@ class Rest:
             items = [tables.partial(i) for i in found["items"]]
             kind = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
             return self._answer({**kind, "metadata": found["metadata"], "items": items})
-        found["items"] = [{k: v for k, v in i.items() if k not in ("kind", "apiVersion")} for i in found["items"]]
+        found["items"] = [
+            {k: v for k, v in i.items() if k not in ("kind", "apiVersion")} for i in found["items"]
+        ]
         return self._answer(found)
 
     async def _watch(self, request: web.Request, info: RequestInfo) -> web.StreamResponse:
@@ -296,7 +303,13 @@ class Rest:
                 "ListOptions",
                 "meta.k8s.io",
                 "",
-                [("resourceVersion", "FieldValueInvalid", f'Invalid value: "{version}": strconv.ParseUint: invalid syntax')],
+                [
+                    (
+                        "resourceVersion",
+                        "FieldValueInvalid",
+                        f'Invalid value: "{version}": strconv.ParseUint: invalid syntax',
+                    )
+                ],
             )
         stream = WatchStream(
             self._registry, info, self._keep(request, info), self._as_table(request), self._bookmark_every_s
@@ -316,14 +329,20 @@ class Rest:
         how = self._writing(request, info, user)
         if info.subresource == "binding":
             await podcalls.bind(self._registry, info.namespace, info.name, body, how)
-            return self._answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
+            return self._answer(
+                {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
+            )
         if info.subresource == "eviction":
             await podcalls.evict(self._registry, info.namespace, info.name, body, how)
-            return self._answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
+            return self._answer(
+                {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201
+            )
         if info.subresource == "token":
             return self._answer(await self._reviews.token(info.namespace, info.name, body), 201)
         if info.name:
-            raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+            raise ApiError(
+                405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
+            )
         if "list" not in info.resource.verbs:
             return self._answer(await self._reviews.answer(info.resource, info.namespace, body, user), 201)
         if info.resource.storage is not None:
@@ -350,7 +369,9 @@ class Rest:
             finalizers = (body.get("spec") or {}).get("finalizers") or []
             return await self._finalize(info, finalizers)
         try:
-            return await registry.update(resource, info.namespace, info.name, lambda _: body, how, retry=False)
+            return await registry.update(
+                resource, info.namespace, info.name, lambda _: body, how, retry=False
+            )
         except ApiError as error:
             if error.code == 404 and resource.plural in ("leases", "endpoints") and not info.subresource:
                 return await registry.create(resource, info.namespace, body, how)
@@ -364,7 +385,11 @@ class Rest:
             return item
 
         item = await podcalls.write_raw(self._registry, info.resource, "", info.name, set_finalizers)
-        if item["metadata"].get("deletionTimestamp") and not finalizers and not item["metadata"].get("finalizers"):
+        if (
+            item["metadata"].get("deletionTimestamp")
+            and not finalizers
+            and not item["metadata"].get("finalizers")
+        ):
             key = info.resource.key("", info.name)
             try:
                 await self._registry.storage.delete(key, int(item["metadata"]["resourceVersion"]))
@@ -379,7 +404,9 @@ class Rest:
             if "fieldManager" not in request.query:
                 cause = ("fieldManager", "FieldValueRequired", "Required value: is required for apply patch")
                 raise status.invalid("PatchOptions", "meta.k8s.io", "", [cause])
-            applying = Writing(how.manager, how.dry_run, how.validation, how.subresource, how.force, True, how.user)
+            applying = Writing(
+                how.manager, how.dry_run, how.validation, how.subresource, how.force, True, how.user
+            )
             return await self._registry.apply(resource, info.namespace, info.name, body, applying)
         change: Callable[[Object], Object]
         if kind == "application/json-patch+json":

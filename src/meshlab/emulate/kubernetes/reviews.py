@@ -30,7 +30,9 @@ class Reviews:
         if resource.kind == "SelfSubjectReview":
             return {**shown, "metadata": {"creationTimestamp": meta.now()}, "status": {"userInfo": user.info}}
         if resource.kind == "TokenReview":
-            found = await self._tokens.user(spec.get("token", ""), self._registry, spec.get("audiences") or ())
+            found = await self._tokens.user(
+                spec.get("token", ""), self._registry, spec.get("audiences") or ()
+            )
             if found is None:
                 return {**shown, "spec": spec, "status": {"user": {}, "error": "[invalid bearer token]"}}
             return {**shown, "spec": spec, "status": {"authenticated": True, "user": found.info}}
@@ -43,7 +45,11 @@ class Reviews:
                 for r in rules
                 if "resources" in r
             ]
-            return {**shown, "spec": spec, "status": {"resourceRules": kept, "nonResourceRules": [], "incomplete": False}}
+            return {
+                **shown,
+                "spec": spec,
+                "status": {"resourceRules": kept, "nonResourceRules": [], "incomplete": False},
+            }
         asked = user
         if not resource.kind.startswith("Self"):
             asked = User(spec.get("user", ""), tuple(spec.get("groups") or ()))

@@ -32,7 +32,11 @@ class PodRuntime(Protocol):
     """Runs the containers of pods, with their probes and restarts."""
 
     async def start(
-        self, machine: str, pod: Object, volumes: Mapping[str, Path], config: Mapping[str, Mapping[str, bytes]]
+        self,
+        machine: str,
+        pod: Object,
+        volumes: Mapping[str, Path],
+        config: Mapping[str, Mapping[str, bytes]],
     ) -> None: ...
 
     async def stop(self, machine: str, pod_key: str, grace_s: float) -> None: ...

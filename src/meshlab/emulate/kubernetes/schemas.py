@@ -97,7 +97,9 @@ def items(schema: Object) -> Object:
 
 def is_open(schema: Object) -> bool:
     """Whether anything may stand here (raw extensions, FieldsV1, quantities' unions)."""
-    return not any(k in schema for k in ("properties", "additionalProperties", "items")) and schema.get("type") in (
+    return not any(k in schema for k in ("properties", "additionalProperties", "items")) and schema.get(
+        "type"
+    ) in (
         None,
         "object",
     )

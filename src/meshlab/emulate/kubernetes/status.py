@@ -13,7 +13,13 @@ class ApiError(Exception):
     """A request that fails; ``status`` is the body of the answer (kind Status, apiVersion v1)."""
 
     def __init__(
-        self, code: int, reason: str, message: str, *, details: Object | None = None, retry_after_s: int | None = None
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        details: Object | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -105,7 +111,9 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[tuple[str, str, s
     lines = [f"{field}: {message}" for field, _, message in causes]
     text = lines[0] if len(lines) == 1 else "[" + ", ".join(lines) + "]"
     details = _details(kind, group, name)
-    details["causes"] = [{"reason": reason, "message": message, "field": field} for field, reason, message in causes]
+    details["causes"] = [
+        {"reason": reason, "message": message, "field": field} for field, reason, message in causes
+    ]
     return ApiError(422, "Invalid", f'{_qualified(kind, group)} "{name}" is invalid: {text}', details=details)
 
 

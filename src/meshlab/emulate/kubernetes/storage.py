@@ -147,7 +147,9 @@ class MemoryStorage:
     async def watch(self, prefix: str, start_revision: int) -> AsyncIterator[list[Change]]:
         if start_revision <= self.compacted:
             raise RevisionCompacted(str(start_revision))
-        position = next((i for i, c in enumerate(self._history) if c.revision >= start_revision), len(self._history))
+        position = next(
+            (i for i, c in enumerate(self._history) if c.revision >= start_revision), len(self._history)
+        )
         while True:
             async with self._changed:
                 await self._changed.wait_for(lambda: len(self._history) > position)

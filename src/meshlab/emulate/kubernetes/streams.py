@@ -106,7 +106,9 @@ class Streams:
         if not node_name:
             return web.Response(body=b"", content_type="text/plain")
         node = await self._registry.get(resource_named("nodes"), "", node_name)
-        address = next((a["address"] for a in node["status"].get("addresses") or () if a["type"] == "InternalIP"), "")
+        address = next(
+            (a["address"] for a in node["status"].get("addresses") or () if a["type"] == "InternalIP"), ""
+        )
         port = (node["status"].get("daemonEndpoints") or {}).get("kubeletEndpoint", {}).get("Port", 10250)
         host, real_port = self._dial(address, port)
         url = f"https://{host}:{real_port}/containerLogs/{info.namespace}/{info.name}/{container}"
@@ -178,7 +180,12 @@ class Streams:
         tls = self._kubelet_context if info.resource.plural == "nodes" else False
         try:
             async with self._http().request(
-                request.method, url, headers=headers, data=body or None, ssl=tls or False, allow_redirects=False
+                request.method,
+                url,
+                headers=headers,
+                data=body or None,
+                ssl=tls or False,
+                allow_redirects=False,
             ) as answer:
                 kept = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP}
                 response = web.StreamResponse(status=answer.status, headers=kept)

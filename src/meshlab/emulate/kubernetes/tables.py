@@ -96,7 +96,11 @@ def node_roles(node: Object) -> str:
 
 def _node(node: Object) -> list[Cell]:
     ready = meta.condition(node, "Ready")
-    words = ["Unknown" if ready is None else {"True": "Ready", "False": "NotReady"}.get(ready["status"], "NotReady")]
+    words = [
+        "Unknown"
+        if ready is None
+        else {"True": "Ready", "False": "NotReady"}.get(ready["status"], "NotReady")
+    ]
     if node.get("spec", {}).get("unschedulable"):
         words.append("SchedulingDisabled")
     status = node.get("status", {})
@@ -123,7 +127,9 @@ def _selector(selector: Object | None) -> str:
 def _service(service: Object) -> list[Cell]:
     spec = service.get("spec", {})
     ports = ",".join(
-        f"{p['port']}:{p['nodePort']}/{p['protocol']}" if p.get("nodePort") else f"{p['port']}/{p['protocol']}"
+        f"{p['port']}:{p['nodePort']}/{p['protocol']}"
+        if p.get("nodePort")
+        else f"{p['port']}/{p['protocol']}"
         for p in spec.get("ports") or ()
     )
     return [

@@ -55,7 +55,9 @@ def metadata(kind: str, item: Object) -> list[Cause]:
     meta = item["metadata"]
     name = meta.get("name", "")
     if not name:
-        causes.append(("metadata.name", "FieldValueRequired", "Required value: name or generateName is required"))
+        causes.append(
+            ("metadata.name", "FieldValueRequired", "Required value: name or generateName is required")
+        )
     elif kind in _LABEL_NAMES:
         if not _LABEL.match(name) or len(name) > 63:
             causes.append(bad("metadata.name", name, _LABEL_TEXT))
@@ -64,7 +66,13 @@ def metadata(kind: str, item: Object) -> list[Cause]:
     causes += labels(meta.get("labels") or {}, "metadata.labels")
     for key in meta.get("annotations") or {}:
         if not _QUALIFIED.match(key.lower()):
-            causes.append(bad("metadata.annotations", key, "name part must consist of alphanumeric characters, '-', '_' or '.'"))
+            causes.append(
+                bad(
+                    "metadata.annotations",
+                    key,
+                    "name part must consist of alphanumeric characters, '-', '_' or '.'",
+                )
+            )
     return causes
 
 
@@ -98,8 +106,11 @@ def labels(found: dict[str, str], field: str) -> list[Cause]:
 def quantities(found: Object | None, field: str) -> list[Cause]:
     """What is wrong with a map of resource quantities."""
     return [
-        bad(f"{field}[{name}]", str(value), "quantities must match the regular expression "
-            "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
+        bad(
+            f"{field}[{name}]",
+            str(value),
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+        )
         for name, value in (found or {}).items()
         if not _QUANTITY.match(str(value))
     ]
@@ -111,7 +122,9 @@ def pod_spec(spec: Object, at: str) -> list[Cause]:
     if not spec.get("containers"):
         causes.append(required(f"{at}.containers"))
     if spec.get("restartPolicy", "Always") not in ("Always", "OnFailure", "Never"):
-        causes.append(unsupported(f"{at}.restartPolicy", spec["restartPolicy"], ["Always", "Never", "OnFailure"]))
+        causes.append(
+            unsupported(f"{at}.restartPolicy", spec["restartPolicy"], ["Always", "Never", "OnFailure"])
+        )
     volumes: set[str] = set()
     for index, volume in enumerate(spec.get("volumes") or ()):
         name = volume.get("name", "")
@@ -131,7 +144,11 @@ def pod_spec(spec: Object, at: str) -> list[Cause]:
         here = f"{at}.topologySpreadConstraints[{index}]"
         if spread.get("whenUnsatisfiable") not in ("DoNotSchedule", "ScheduleAnyway"):
             causes.append(
-                unsupported(f"{here}.whenUnsatisfiable", spread.get("whenUnsatisfiable", ""), ["DoNotSchedule", "ScheduleAnyway"])
+                unsupported(
+                    f"{here}.whenUnsatisfiable",
+                    spread.get("whenUnsatisfiable", ""),
+                    ["DoNotSchedule", "ScheduleAnyway"],
+                )
             )
         if spread.get("maxSkew", 0) <= 0:
             causes.append(bad(f"{here}.maxSkew", spread.get("maxSkew", 0), "must be greater than 0"))
@@ -167,10 +184,18 @@ def _container(container: Object, here: str, volumes: set[str], names: set[str])
         if not number:
             causes.append(required(f"{here}.ports[{index}].containerPort"))
         elif not 0 < number < 65536:
-            causes.append(bad(f"{here}.ports[{index}].containerPort", number, "must be between 1 and 65535, inclusive"))
+            causes.append(
+                bad(f"{here}.ports[{index}].containerPort", number, "must be between 1 and 65535, inclusive")
+            )
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         if mount.get("name", "") not in volumes:
-            causes.append((f"{here}.volumeMounts[{index}].name", "FieldValueNotFound", f'Not found: "{mount.get("name", "")}"'))
+            causes.append(
+                (
+                    f"{here}.volumeMounts[{index}].name",
+                    "FieldValueNotFound",
+                    f'Not found: "{mount.get("name", "")}"',
+                )
+            )
         if not mount.get("mountPath"):
             causes.append(required(f"{here}.volumeMounts[{index}].mountPath"))
     resources = container.get("resources") or {}
@@ -191,16 +216,28 @@ def _workload(item: Object, old: Object | None) -> list[Cause]:
     if not selector:
         causes.append(required("spec.selector"))
         causes.append(
-            bad("spec.template.metadata.labels", f"map{template_labels}", "`selector` does not match template `labels`")
+            bad(
+                "spec.template.metadata.labels",
+                f"map{template_labels}",
+                "`selector` does not match template `labels`",
+            )
         )
     elif not selectors.matches(selector, template_labels):
         causes.append(
-            ("spec.template.metadata.labels", "FieldValueInvalid",
-             "Invalid value: " + json.dumps(template_labels, separators=(",", ":")) + ": `selector` does not match template `labels`")
+            (
+                "spec.template.metadata.labels",
+                "FieldValueInvalid",
+                "Invalid value: "
+                + json.dumps(template_labels, separators=(",", ":"))
+                + ": `selector` does not match template `labels`",
+            )
         )
     claims = [c.get("metadata", {}).get("name", "") for c in spec.get("volumeClaimTemplates") or ()]
     inner = dict(spec.get("template", {}).get("spec") or {})
-    inner["volumes"] = [*(v for v in inner.get("volumes") or () if v.get("name") not in claims), *({"name": c, "emptyDir": {}} for c in claims)]
+    inner["volumes"] = [
+        *(v for v in inner.get("volumes") or () if v.get("name") not in claims),
+        *({"name": c, "emptyDir": {}} for c in claims),
+    ]
     causes += pod_spec(inner, "spec.template.spec")
     if spec.get("replicas", 1) < 0:
         causes.append(bad("spec.replicas", spec["replicas"], "must be greater than or equal to 0"))
@@ -255,10 +292,18 @@ def _service(item: Object, old: Object | None) -> list[Cause]:
         if len(ports) > 1 and not port.get("name"):
             causes.append(required(f"spec.ports[{index}].name"))
         if not 0 < port.get("port", 0) < 65536:
-            causes.append(bad(f"spec.ports[{index}].port", port.get("port", 0), "must be between 1 and 65535, inclusive"))
+            causes.append(
+                bad(
+                    f"spec.ports[{index}].port", port.get("port", 0), "must be between 1 and 65535, inclusive"
+                )
+            )
     if old is not None and old["spec"].get("clusterIP") and spec.get("clusterIP") != old["spec"]["clusterIP"]:
         causes.append(
-            ("spec.clusterIPs[0]", "FieldValueInvalid", f'Invalid value: ["{spec.get("clusterIP", "")}"]: may not change once set')
+            (
+                "spec.clusterIPs[0]",
+                "FieldValueInvalid",
+                f'Invalid value: ["{spec.get("clusterIP", "")}"]: may not change once set',
+            )
         )
     return causes
 
@@ -267,18 +312,32 @@ def _claim(item: Object, old: Object | None) -> list[Cause]:
     spec = item.get("spec") or {}
     causes: list[Cause] = []
     if not spec.get("accessModes"):
-        causes.append(("spec.accessModes", "FieldValueRequired", "Required value: at least 1 access mode is required"))
+        causes.append(
+            ("spec.accessModes", "FieldValueRequired", "Required value: at least 1 access mode is required")
+        )
     requests = (spec.get("resources") or {}).get("requests") or {}
     if "storage" not in requests:
         causes.append(required("spec.resources[storage]"))
     causes += quantities(requests, "spec.resources")
     if old is not None:
-        fixed = {k: v for k, v in spec.items() if k not in ("resources", "volumeName", "volumeAttributesClassName")}
-        was = {k: v for k, v in old["spec"].items() if k not in ("resources", "volumeName", "volumeAttributesClassName")}
-        if fixed != was or (old["spec"].get("volumeName") and spec.get("volumeName") != old["spec"]["volumeName"]):
+        fixed = {
+            k: v for k, v in spec.items() if k not in ("resources", "volumeName", "volumeAttributesClassName")
+        }
+        was = {
+            k: v
+            for k, v in old["spec"].items()
+            if k not in ("resources", "volumeName", "volumeAttributesClassName")
+        }
+        if fixed != was or (
+            old["spec"].get("volumeName") and spec.get("volumeName") != old["spec"]["volumeName"]
+        ):
             causes.append(
-                ("spec", "FieldValueForbidden", "Forbidden: spec is immutable after creation except resources.requests and "
-                 "volumeAttributesClassName for bound claims")
+                (
+                    "spec",
+                    "FieldValueForbidden",
+                    "Forbidden: spec is immutable after creation except resources.requests and "
+                    "volumeAttributesClassName for bound claims",
+                )
             )
     return causes
 
@@ -300,9 +359,21 @@ def _volume(item: Object, old: Object | None) -> list[Cause]:
         if not spec["local"].get("path"):
             causes.append(required("spec.local.path"))
         if not (spec.get("nodeAffinity") or {}).get("required"):
-            causes.append(("spec.nodeAffinity", "FieldValueRequired", "Required value: Local volume requires node affinity"))
+            causes.append(
+                (
+                    "spec.nodeAffinity",
+                    "FieldValueRequired",
+                    "Required value: Local volume requires node affinity",
+                )
+            )
     if old is not None and any(old["spec"].get(s) != spec.get(s) for s in _VOLUME_SOURCES):
-        causes.append(("spec.persistentvolumesource", "FieldValueForbidden", "Forbidden: spec.persistentvolumesource is immutable after creation"))
+        causes.append(
+            (
+                "spec.persistentvolumesource",
+                "FieldValueForbidden",
+                "Forbidden: spec.persistentvolumesource is immutable after creation",
+            )
+        )
     return causes
 
 
@@ -311,7 +382,11 @@ def _storage_class(item: Object, old: Object | None) -> list[Cause]:
     if not item.get("provisioner"):
         causes.append(required("provisioner"))
     if item.get("volumeBindingMode") not in ("Immediate", "WaitForFirstConsumer"):
-        causes.append(unsupported("volumeBindingMode", item.get("volumeBindingMode", ""), ["Immediate", "WaitForFirstConsumer"]))
+        causes.append(
+            unsupported(
+                "volumeBindingMode", item.get("volumeBindingMode", ""), ["Immediate", "WaitForFirstConsumer"]
+            )
+        )
     if old is not None:
         for field in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
             if old.get(field) != item.get(field):
@@ -323,9 +398,21 @@ def _config_map(item: Object, old: Object | None) -> list[Cause]:
     causes: list[Cause] = []
     for key in (*(item.get("data") or {}), *(item.get("binaryData") or {})):
         if not re.match(r"^[-._a-zA-Z0-9]+$", key):
-            causes.append(bad(f"data[{key}]", key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"))
-    if old is not None and old.get("immutable") and (old.get("data"), old.get("binaryData")) != (item.get("data"), item.get("binaryData")):
-        causes.append(("data", "FieldValueForbidden", "Forbidden: field is immutable when `immutable` is set"))
+            causes.append(
+                bad(
+                    f"data[{key}]",
+                    key,
+                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+                )
+            )
+    if (
+        old is not None
+        and old.get("immutable")
+        and (old.get("data"), old.get("binaryData")) != (item.get("data"), item.get("binaryData"))
+    ):
+        causes.append(
+            ("data", "FieldValueForbidden", "Forbidden: field is immutable when `immutable` is set")
+        )
     return causes
 
 
@@ -380,9 +467,16 @@ def causes(kind: str, item: Object, old: Object | None = None) -> list[Cause]:
 
 def _pod_update(item: Object, old: Object) -> list[Cause]:
     def fixed(pod: Object) -> Object:
-        spec = {k: v for k, v in pod["spec"].items() if k not in ("tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds")}
+        spec = {
+            k: v
+            for k, v in pod["spec"].items()
+            if k not in ("tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
+        }
         for field in ("containers", "initContainers"):
-            spec[field] = [{k: v for k, v in c.items() if k not in ("image", "imagePullPolicy", "resources")} for c in spec.get(field) or ()]
+            spec[field] = [
+                {k: v for k, v in c.items() if k not in ("image", "imagePullPolicy", "resources")}
+                for c in spec.get(field) or ()
+            ]
         return spec
 
     if fixed(item) == fixed(old):

@@ -105,7 +105,10 @@ class WatchCache:
                 self.state.pop(change.key, None)
                 if previous is None:
                     continue
-                gone = {**previous, "metadata": {**previous["metadata"], "resourceVersion": str(change.revision)}}
+                gone = {
+                    **previous,
+                    "metadata": {**previous["metadata"], "resourceVersion": str(change.revision)},
+                }
                 event = Event("DELETED", gone, previous, change.revision)
             self.revision = max(self.revision, change.revision)
             if len(self._history) == self._history.maxlen:

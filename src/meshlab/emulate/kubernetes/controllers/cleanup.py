@@ -122,7 +122,11 @@ class Namespaces(Controller):
             for item in found["items"]:
                 if not item["metadata"].get("deletionTimestamp"):
                     await self.attempt(
-                        [self.client.delete(resource, name, meta.name_of(item), {"propagationPolicy": "Background"})]
+                        [
+                            self.client.delete(
+                                resource, name, meta.name_of(item), {"propagationPolicy": "Background"}
+                            )
+                        ]
                     )
         if left:
             asyncio.get_running_loop().call_later(0.3, self.again)
@@ -153,7 +157,11 @@ class GarbageCollector(Controller):
             for item in list(informer.items.values()):
                 references = item["metadata"].get("ownerReferences") or []
                 known = [r for r in references if r["kind"] in self._kinds]
-                if not references or len(known) != len(references) or item["metadata"].get("deletionTimestamp"):
+                if (
+                    not references
+                    or len(known) != len(references)
+                    or item["metadata"].get("deletionTimestamp")
+                ):
                     continue
                 if not any(r["uid"] in present for r in references):
                     await self.attempt([self._collect(informer.resource, item, known[0])])
@@ -196,7 +204,9 @@ class GarbageCollector(Controller):
                 else:
                     waiting = True
                     if not item["metadata"].get("deletionTimestamp"):
-                        await self.client.delete(informer.resource, namespace, name, {"propagationPolicy": "Background"})
+                        await self.client.delete(
+                            informer.resource, namespace, name, {"propagationPolicy": "Background"}
+                        )
         if waiting:
             return
         left = [f for f in finalizers if f not in mine]

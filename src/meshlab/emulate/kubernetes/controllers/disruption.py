@@ -45,7 +45,9 @@ class Disruption(Controller):
         for pod in pods:
             reference = meta.controller_of(pod)
             informer = self._owners.get(reference["kind"]) if reference else None
-            owner = informer.get(meta.namespace_of(pod), reference["name"]) if informer and reference else None
+            owner = (
+                informer.get(meta.namespace_of(pod), reference["name"]) if informer and reference else None
+            )
             if owner is None:
                 single += 1
             else:
@@ -78,7 +80,9 @@ class Disruption(Controller):
             if name in present and time.time() - meta.parse_time(stamp) < _FORGET_S
         }
         healthy = sum(
-            meta.is_ready(p) and not p["metadata"].get("deletionTimestamp") and meta.name_of(p) not in disrupted
+            meta.is_ready(p)
+            and not p["metadata"].get("deletionTimestamp")
+            and meta.name_of(p) not in disrupted
             for p in pods
         )
         allowed = max(0, healthy - wanted) if expected else 0

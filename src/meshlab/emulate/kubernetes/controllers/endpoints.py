@@ -50,7 +50,11 @@ class Endpoints(Controller):
     async def _one(self, service: Object) -> None:
         unready_too = bool(service["spec"].get("publishNotReadyAddresses"))
         pods = self._behind(service)
-        good = [p for p in pods if (meta.is_ready(p) and not p["metadata"].get("deletionTimestamp")) or unready_too]
+        good = [
+            p
+            for p in pods
+            if (meta.is_ready(p) and not p["metadata"].get("deletionTimestamp")) or unready_too
+        ]
         bad = [p for p in pods if p not in good]
         await self._write_endpoints(service, good, bad)
         await self._write_slice(service, pods, unready_too)
@@ -62,7 +66,15 @@ class Endpoints(Controller):
         if bad:
             subset["notReadyAddresses"] = [_address(p) for p in bad]
         ports = [
-            {k: v for k, v in (("name", p.get("name")), ("port", _port(p, good + bad)), ("protocol", p["protocol"])) if v}
+            {
+                k: v
+                for k, v in (
+                    ("name", p.get("name")),
+                    ("port", _port(p, good + bad)),
+                    ("protocol", p["protocol"]),
+                )
+                if v
+            }
             for p in service["spec"].get("ports") or ()
         ]
         if ports:

@@ -159,7 +159,9 @@ class NodeLifecycle(Controller):
         ready = meta.condition(node, "Ready")
         state = "Unknown" if ready is None else ready["status"]
         old = [dict(t) for t in node["spec"].get("taints") or ()]
-        kept = [t for t in old if t["key"] not in (UNREACHABLE, NOT_READY, "node.kubernetes.io/unschedulable")]
+        kept = [
+            t for t in old if t["key"] not in (UNREACHABLE, NOT_READY, "node.kubernetes.io/unschedulable")
+        ]
         if node["spec"].get("unschedulable"):
             kept.append(_same(old, "node.kubernetes.io/unschedulable", "NoSchedule"))
         if state != "True":

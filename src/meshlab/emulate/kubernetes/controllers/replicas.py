@@ -260,9 +260,13 @@ class DaemonSets(Controller):
         affinity["requiredDuringSchedulingIgnoredDuringExecution"] = {"nodeSelectorTerms": [field]}
         tolerations = spec.setdefault("tolerations", [])
         for key in ("not-ready", "unreachable"):
-            tolerations.append({"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute"})
+            tolerations.append(
+                {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute"}
+            )
         for key in ("disk-pressure", "memory-pressure", "pid-pressure", "unschedulable"):
-            tolerations.append({"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoSchedule"})
+            tolerations.append(
+                {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoSchedule"}
+            )
         return pod
 
     async def _one(self, item: Object) -> None:
@@ -271,7 +275,10 @@ class DaemonSets(Controller):
         wanted = []
         for node in self._nodes.items.values():
             pod = self._pod(item, meta.name_of(node))
-            bare = {**pod, "spec": {k: v for k, v in pod["spec"].items() if k in ("nodeSelector", "tolerations")}}
+            bare = {
+                **pod,
+                "spec": {k: v for k, v in pod["spec"].items() if k in ("nodeSelector", "tolerations")},
+            }
             if not fit(bare, node, Cluster([node], [])).reasons:
                 wanted.append(meta.name_of(node))
                 if meta.name_of(node) not in by_node:

@@ -88,8 +88,12 @@ class Scheduler(Controller):
         await self._bind(pod, meta.name_of(node), chosen)
 
     async def _bind(self, pod: Object, node: str, chosen: Fit) -> None:
+        """Promises volumes to the pod's claims first; the pod follows once the binder has bound them."""
         for claim_key, volume_name in chosen.volumes:
             claim = self._claims.items[claim_key]
+            volume = self._volumes.items[volume_name]
+            if (volume["spec"].get("claimRef") or {}).get("uid") == claim["metadata"]["uid"]:
+                continue
             reference = {
                 "kind": "PersistentVolumeClaim",
                 "apiVersion": "v1",
@@ -100,12 +104,14 @@ class Scheduler(Controller):
             }
             body = {
                 "metadata": {
-                    "resourceVersion": self._volumes.items[volume_name]["metadata"]["resourceVersion"],
+                    "resourceVersion": volume["metadata"]["resourceVersion"],
                     "annotations": {"pv.kubernetes.io/bound-by-controller": "yes"},
                 },
                 "spec": {"claimRef": reference},
             }
             self._volumes.put(await self.client.patch(VOLUMES, "", volume_name, body, kind=STRATEGIC))
+        if chosen.volumes:
+            return
         namespace, name = meta.namespace_of(pod), meta.name_of(pod)
         binding = {
             "apiVersion": "v1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -62,7 +62,9 @@ def tolerates(tolerations: Sequence[Object], taint: Object) -> bool:
             return True
         if key != taint["key"]:
             continue
-        if toleration.get("operator", "Equal") == "Exists" or toleration.get("value", "") == taint.get("value", ""):
+        if toleration.get("operator", "Equal") == "Exists" or toleration.get("value", "") == taint.get(
+            "value", ""
+        ):
             return True
     return False
 
@@ -78,7 +80,7 @@ def _taint_reason(pod: Object, node: Object) -> str | None:
         if taint["effect"] in ("NoSchedule", "NoExecute") and not tolerates(tolerations, taint):
             if taint["key"] == "node.kubernetes.io/unschedulable":
                 return "node(s) were unschedulable"
-            return f"node(s) had untolerated taint(s)"
+            return "node(s) had untolerated taint(s)"
     return None
 
 
@@ -93,19 +95,20 @@ def _affinity_reason(pod: Object, node: Object) -> str | None:
     return None if node_selector_fits(wanted, node) else "node(s) didn't match Pod's node affinity/selector"
 
 
-def requests(pod: Object) -> Counter[str]:
+def requests(pod: Object) -> dict[str, float]:
     """What a pod asks for: resource name to amount (cores, bytes)."""
-    total: Counter[str] = Counter()
-    inits: Counter[str] = Counter()
+    total: defaultdict[str, float] = defaultdict(float)
+    inits: defaultdict[str, float] = defaultdict(float)
     regular = {c["name"] for c in pod["spec"].get("containers") or ()}
     for container in containers(pod["spec"]):
         asked = (container.get("resources") or {}).get("requests") or {}
         amounts = {k: meta.quantity(v) for k, v in asked.items()}
         if container["name"] in regular:
-            total.update(amounts)  # type: ignore[arg-type]
+            for k, amount in amounts.items():
+                total[k] += amount
         else:
             for k, amount in amounts.items():
-                inits[k] = max(inits[k], amount)  # type: ignore[assignment, call-overload]
+                inits[k] = max(inits[k], amount)
     for k, amount in inits.items():
         total[k] = max(total[k], amount)
     return total
@@ -114,9 +117,10 @@ def requests(pod: Object) -> Counter[str]:
 def _resources_reasons(pod: Object, node: Object, cluster: Cluster) -> list[str]:
     allocatable = node.get("status", {}).get("allocatable") or {}
     here = cluster.on(node)
-    used: Counter[str] = Counter()
+    used: defaultdict[str, float] = defaultdict(float)
     for other in here:
-        used.update(requests(other))
+        for name, amount in requests(other).items():
+            used[name] += amount
     reasons = []
     if len(here) + 1 > int(meta.quantity(allocatable.get("pods", 110))):
         reasons.append("Too many pods")
@@ -233,6 +237,11 @@ def volume_fits(volume: Object, claim: Object) -> bool:
     return meta.quantity(spec["capacity"]["storage"]) >= size
 
 
+def _is_for(volume: Object, claim: Object) -> bool:
+    uid = (volume["spec"].get("claimRef") or {}).get("uid")
+    return bool(uid) and uid == claim["metadata"]["uid"]
+
+
 def waits_for_consumer(claim: Object, classes: Mapping[str, Object]) -> bool:
     """Whether a claim's class binds only when a pod is scheduled."""
     found = classes.get(claim["spec"].get("storageClassName") or "")
@@ -271,13 +280,14 @@ def _volumes(pod: Object, node: Object, cluster: Cluster) -> Fit:
             volume = cluster.volumes.get(name)
             affinity = ((volume or {}).get("spec", {}).get("nodeAffinity") or {}).get("required")
             if volume is None:
-                return Fit((f'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)',))
+                return Fit(("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",))
             if not node_selector_fits(affinity, node):
                 return Fit(("node(s) didn't match PersistentVolume's node affinity",))
             continue
+        promised = {n: v for n, v in cluster.volumes.items() if _is_for(v, claim)}
         free = [
             v
-            for n, v in sorted(cluster.volumes.items())
+            for n, v in sorted((promised or cluster.volumes).items())
             if n not in chosen
             and cluster.taken.get(n) in (None, key)
             and volume_fits(v, claim)
@@ -311,6 +321,8 @@ def failure_message(total: int, reasons: Sequence[str]) -> str:
     """The FailedScheduling message: ``0/6 nodes are available: 3 node(s) ..., 3 node(s) ....``."""
     counts = Counter(reasons)
     text = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
-    head = f"0/{total} nodes are available" + (f": {text}." if text else ": no nodes available to schedule pods.")
+    head = f"0/{total} nodes are available" + (
+        f": {text}." if text else ": no nodes available to schedule pods."
+    )
     helpless = f"preemption: 0/{total} nodes are available: {total} Preemption is not helpful for scheduling."
     return f"{head} {helpless}" if text else head.replace(f"0/{total} nodes are available: ", "")

@@ -94,7 +94,11 @@ class StatefulSets(Controller):
 
     async def _replace_failed(self, item: Object) -> None:
         for pod in list(self._pods.items.values()):
-            if is_owned_by(pod, item) and meta.is_finished(pod) and not pod["metadata"].get("deletionTimestamp"):
+            if (
+                is_owned_by(pod, item)
+                and meta.is_finished(pod)
+                and not pod["metadata"].get("deletionTimestamp")
+            ):
                 await self.attempt([self._remove(item, pod)])
 
     async def _scale(
@@ -183,9 +187,7 @@ class StatefulSets(Controller):
                 if error.code != 409:
                     raise
                 continue
-            text = (
-                f"create Claim {name} Pod {meta.name_of(item)}-{number} in StatefulSet {meta.name_of(item)} success"
-            )
+            text = f"create Claim {name} Pod {meta.name_of(item)}-{number} in StatefulSet {meta.name_of(item)} success"
             await self._recorder.event(item, "Normal", "SuccessfulCreate", text)
 
     def _pod(self, item: Object, name: str, number: int, revision: str) -> Object:
@@ -216,11 +218,7 @@ class StatefulSets(Controller):
         return {"apiVersion": "v1", "kind": "Pod", **template}
 
     async def _status(self, item: Object, update: str, current: str, wanted: range) -> None:
-        pods = [
-            p
-            for p in self._pods.items.values()
-            if is_owned_by(p, item) and not meta.is_finished(p)
-        ]
+        pods = [p for p in self._pods.items.values() if is_owned_by(p, item) and not meta.is_finished(p)]
         live = [p for p in pods if not p["metadata"].get("deletionTimestamp")]
 
         def at(revision: str) -> int:
@@ -241,7 +239,9 @@ class StatefulSets(Controller):
             "updateRevision": update,
             "collisionCount": 0,
         }
-        state = {k: v for k, v in state.items() if v or k in ("replicas", "availableReplicas", "collisionCount")}
+        state = {
+            k: v for k, v in state.items() if v or k in ("replicas", "availableReplicas", "collisionCount")
+        }
         if item.get("status") == state:
             return
         changed = await self.client.update(SETS, {**item, "status": state}, "status")

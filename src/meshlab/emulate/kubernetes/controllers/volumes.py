@@ -96,7 +96,9 @@ class VolumeBinder(Controller):
                 if volume_fits(v, claim) and not v["spec"].get("claimRef")
             ]
             if free:
-                promised = min(free, key=lambda v: (meta.quantity(v["spec"]["capacity"]["storage"]), meta.name_of(v)))
+                promised = min(
+                    free, key=lambda v: (meta.quantity(v["spec"]["capacity"]["storage"]), meta.name_of(v))
+                )
         if promised is not None:
             await self._bind(claim, promised)
         elif key not in self._told:

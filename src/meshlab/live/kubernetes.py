@@ -1,0 +1,664 @@
+"""How meshlab talks to a live Kubernetes API: with the official client's transport, over several API servers.
+
+Objects go in and come out as plain dictionaries, as manifests are written. A server that falls silent costs seconds, not minutes:
+every call has a time-out, and the next of the endpoints is tried.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from meshlab.live.secret import Secret
+from meshlab.model.errors import LiveError
+
+Object = dict[str, Any]
+"""A Kubernetes object or list as decoded JSON."""
+
+Objects = list[Object]
+
+_APPLY = "application/apply-patch+yaml"
+_RETRYABLE = {429, 500, 502, 503, 504}
+
+
+class KubernetesError(LiveError):
+    """The Kubernetes API refused, or no API server answered.
+
+    Attributes
+    ----------
+    code
+        HTTP status; 0 when no server answered.
+    reason
+        The API's own word (NotFound, Conflict, Forbidden, …); Unreachable when no server answered.
+    """
+
+    def __init__(self, message: str, code: int = 0, reason: str = "Unreachable") -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+
+    @property
+    def status(self) -> int:
+        """The HTTP status; the same as ``code``."""
+        return self.code
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds: to connect, for an answer, and for the silence of a watch (servers send a bookmark each minute)."""
+
+    connect_s: float = 3.0
+    answer_s: float = 10.0
+    watch_silence_s: float = 90.0
+
+
+@dataclass(frozen=True)
+class ClientFiles:
+    """Paths of the CA and the client's pair, for other clients that go through the API server (hvac by the pod proxy)."""
+
+    authority: str | None
+    certificate: str | None
+    key: str | None
+
+
+def _kubeconfig(source: Secret[str] | Secret[bytes] | Mapping[str, Any] | Path | str) -> Object:
+    if isinstance(source, Mapping):
+        return dict(source)
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    if isinstance(source, Secret):
+        text, where = source.reveal_text(), source.name or "the kubeconfig"
+    else:
+        where = str(source)
+        try:
+            text = Path(source).expanduser().read_text()
+        except OSError as error:
+            raise KubernetesError(f"the kubeconfig {where} cannot be read: {error.strerror}") from None
+    try:
+        found = YAML(typ="safe").load(text)
+    except YAMLError:
+        found = None
+    if not isinstance(found, dict) or "clusters" not in found:
+        raise KubernetesError(f"{where} is not a kubeconfig: it has no clusters")
+    return found
+
+
+def connect(
+    kubeconfig: Secret[str] | Secret[bytes] | Mapping[str, Any] | Path | str,
+    *,
+    dial: Callable[[str], str] | None = None,
+    timeouts: Timeouts | None = None,
+    endpoints: Sequence[str] = (),
+) -> KubernetesApi:
+    """A Kubernetes API from a kubeconfig; nothing is sent yet.
+
+    Parameters
+    ----------
+    kubeconfig
+        A Secret with its text, its content, or its path.
+    dial
+        Maps a server's host to the address that is really dialled; certificates are checked against the former.
+    endpoints
+        Base URLs of the API servers (``https://10.20.1.11:6443``); by default the one server that the kubeconfig names.
+
+    Raises
+    ------
+    KubernetesError
+        The kubeconfig cannot be read or used.
+    """
+    return KubernetesApi(
+        _kubeconfig(kubeconfig), dial or (lambda host: host), timeouts or Timeouts(), endpoints
+    )
+
+
+class KubernetesApi:
+    """The Kubernetes API of one cluster. Use it as a context manager, or :meth:`close` it: key files live until then."""
+
+    def __init__(
+        self,
+        kubeconfig: Object,
+        dial: Callable[[str], str],
+        timeouts: Timeouts,
+        endpoints: Sequence[str] = (),
+    ) -> None:
+        from kubernetes import config
+        from kubernetes.client import ApiClient, Configuration
+
+        self._timeouts = timeouts
+        self._folder = tempfile.TemporaryDirectory(prefix="meshlab-kube-")
+        self._cleanup = weakref.finalize(self, self._folder.cleanup)
+        base = Configuration()
+        try:
+            load: Any = config.load_kube_config_from_dict
+            load(kubeconfig, client_configuration=base, temp_file_path=self._folder.name)
+        except (config.ConfigException, KeyError, TypeError, ValueError) as error:
+            self.close()
+            raise KubernetesError(f"the kubeconfig cannot be used: {error}") from None
+        self._private(base)
+        self._headers = {"User-Agent": "meshlab", "Accept": "application/json"}
+        token = base.get_api_key_with_prefix("authorization")
+        if token:
+            self._headers["Authorization"] = token
+        self.files = ClientFiles(base.ssl_ca_cert, base.cert_file, base.key_file)
+        self._servers: list[tuple[str, Any]] = []
+        self._hosts: list[str] = []
+        for url in endpoints or (base.host,):
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+            configuration = Configuration()
+            for name in ("ssl_ca_cert", "cert_file", "key_file", "verify_ssl"):
+                setattr(configuration, name, getattr(base, name))
+            dialled = dial(host)
+            configuration.host = f"{parts.scheme}://{dialled}:{parts.port or 443}"
+            if dialled != host:
+                name_to_check: Any = host
+                configuration.assert_hostname = name_to_check
+            configuration.retries = False
+            self._hosts.append(host)
+            self._servers.append((configuration.host, ApiClient(configuration)))
+        self._current = 0
+        self._kinds: dict[str, dict[str, Object]] = {}
+
+    def _private(self, configuration: Any) -> None:
+        for name in ("cert_file", "key_file", "ssl_ca_cert"):
+            path = getattr(configuration, name, None)
+            if path and Path(path).parent == Path(self._folder.name):
+                Path(path).chmod(0o600)
+
+    def close(self) -> None:
+        """Closes connections and removes the key files."""
+        for _, client in getattr(self, "_servers", ()):
+            client.rest_client.pool_manager.clear()
+        self._cleanup()
+
+    def __enter__(self) -> KubernetesApi:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<KubernetesApi {self.server}>"
+
+    @property
+    def server(self) -> str:
+        """Base URL of the API server in use, as it is dialled."""
+        return self._servers[self._current][0]
+
+    # --- calls -------------------------------------------------------------------------------------------------
+
+    def _open(
+        self, method: str, path: str, body: bytes | None, content_type: str, answer_s: float | None
+    ) -> tuple[int, Any]:
+        """Sends to the first server that answers, beginning with the one in use; gives (status, response)."""
+        import urllib3
+
+        failures = []
+        for _ in range(len(self._servers)):
+            url, client = self._servers[self._current]
+            headers = dict(self._headers)
+            if body is not None:
+                headers["Content-Type"] = content_type
+            limit = urllib3.Timeout(
+                connect=self._timeouts.connect_s, read=answer_s or self._timeouts.answer_s
+            )
+            try:
+                response = client.rest_client.pool_manager.request(
+                    method,
+                    url + path,
+                    body=body,
+                    headers=headers,
+                    timeout=limit,
+                    preload_content=False,
+                    retries=False,
+                    redirect=False,
+                )
+                return int(response.status), response
+            except urllib3.exceptions.HTTPError as error:
+                failures.append(f"{url}: {_plain(error)}")
+                self._current = (self._current + 1) % len(self._servers)
+        raise KubernetesError("no Kubernetes API server answers: " + "; ".join(failures))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        """One call with a JSON answer. Only what may safely be repeated should be sent: a silent server may have acted.
+
+        Raises
+        ------
+        KubernetesError
+            The API refused or no server answered.
+        """
+        text = self.text(method, path, query=query, body=body, content_type=content_type)
+        found: Object = json.loads(text) if text.strip() else {}
+        return found
+
+    def text(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> str:
+        """One call with a text answer (logs, health checks).
+
+        Raises
+        ------
+        KubernetesError
+            The API refused or no server answered.
+        """
+        import urllib3
+
+        if query:
+            path += "?" + urlencode(query)
+        data = None if body is None else json.dumps(body).encode()
+        for _ in range(len(self._servers)):
+            status, response = self._open(method, path, data, content_type, None)
+            try:
+                text = response.data.decode(errors="replace")
+            except urllib3.exceptions.HTTPError:
+                self._current = (self._current + 1) % len(self._servers)
+                continue
+            finally:
+                response.release_conn()
+            if status >= 400:
+                raise _refusal(status, text)
+            return str(text)
+        raise KubernetesError(f"no Kubernetes API server finished its answer to {method} {path}")
+
+    # --- paths -------------------------------------------------------------------------------------------------
+
+    def _resource(self, api_version: str, kind: str) -> Object:
+        if api_version not in self._kinds:
+            root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+            found = self.request("GET", root)["resources"]
+            self._kinds[api_version] = {r["kind"]: r for r in found if "/" not in r["name"]}
+        try:
+            return self._kinds[api_version][kind]
+        except KeyError:
+            known = ", ".join(sorted(self._kinds[api_version]))
+            message = f"the cluster has no kind {kind} in {api_version}; it has {known}"
+            raise KubernetesError(message, 404, "NotFound") from None
+
+    def path(self, api_version: str, kind: str, namespace: str | None = None, name: str | None = None) -> str:
+        """The URL path of an object or a collection."""
+        resource = self._resource(api_version, kind)
+        path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        if namespace and resource["namespaced"]:
+            path += f"/namespaces/{quote(namespace)}"
+        path += f"/{resource['name']}"
+        return path + f"/{quote(name)}" if name else path
+
+    def pod_proxy_url(self, namespace: str, pod: str, port: int, scheme: str = "https") -> str:
+        """The base URL at which the API server passes HTTP on to a port of a pod; use :attr:`files` for its TLS."""
+        return f"{self.server}/api/v1/namespaces/{quote(namespace)}/pods/{scheme}:{quote(pod)}:{port}/proxy"
+
+    # --- objects -----------------------------------------------------------------------------------------------
+
+    def server_side_apply(
+        self,
+        manifest: Mapping[str, Any],
+        *,
+        field_manager: str = "meshlab",
+        force: bool = True,
+        dry_run: bool = False,
+    ) -> Object:
+        """Makes the cluster's object as the manifest says; doing it again changes nothing.
+
+        Raises
+        ------
+        KubernetesError
+            409 when another manager owns a field and ``force`` is off, 422 when the object is not valid, …
+        """
+        metadata = manifest["metadata"]
+        namespace = metadata.get("namespace", "default")
+        path = self.path(manifest["apiVersion"], manifest["kind"], namespace, metadata["name"])
+        query = {"fieldManager": field_manager, "fieldValidation": "Strict"}
+        if force:
+            query["force"] = "true"
+        if dry_run:
+            query["dryRun"] = "All"
+        return self.request("PATCH", path, query=query, body=dict(manifest), content_type=_APPLY)
+
+    def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object:
+        """One object.
+
+        Raises
+        ------
+        KubernetesError
+            404 when it does not exist.
+        """
+        return self.request("GET", self.path(api_version, kind, namespace, name))
+
+    def find(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object | None:
+        """One object, or None when it does not exist."""
+        try:
+            return self.get(api_version, kind, name, namespace)
+        except KubernetesError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def list(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+    ) -> Objects:
+        """All objects of a kind (of a namespace), read in pages.
+
+        Parameters
+        ----------
+        labels, fields
+            Selectors, such as ``app=vault`` and ``spec.nodeName=master-1``.
+        """
+        items, _ = self._listed(api_version, kind, namespace, labels, fields)
+        return items
+
+    def _listed(
+        self, api_version: str, kind: str, namespace: str | None, labels: str, fields: str
+    ) -> tuple[Objects, str]:
+        query = {"limit": "500"}
+        if labels:
+            query["labelSelector"] = labels
+        if fields:
+            query["fieldSelector"] = fields
+        items: Objects = []
+        while True:
+            page = self.request("GET", self.path(api_version, kind, namespace), query=query)
+            items += [{"apiVersion": api_version, "kind": kind, **i} for i in page["items"]]
+            token = page["metadata"].get("continue")
+            if not token:
+                return items, str(page["metadata"]["resourceVersion"])
+            query["continue"] = token
+
+    def delete(
+        self,
+        api_version: str,
+        kind: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        grace_s: int | None = None,
+        propagation: str = "Background",
+    ) -> bool:
+        """Deletes an object; gives whether it was there."""
+        options: Object = {"propagationPolicy": propagation}
+        if grace_s is not None:
+            options["gracePeriodSeconds"] = grace_s
+        try:
+            self.request("DELETE", self.path(api_version, kind, namespace, name), body=options)
+        except KubernetesError as error:
+            if error.code == 404:
+                return False
+            raise
+        return True
+
+    def evict(self, namespace: str, pod: str) -> None:
+        """Asks a pod to leave, respecting its disruption budget.
+
+        Raises
+        ------
+        KubernetesError
+            429 while the budget does not allow it.
+        """
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": namespace},
+        }
+        self.request("POST", f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/eviction", body=body)
+
+    def ready(self, host: str = "") -> bool:
+        """Whether an API server says that it is ready: the one of that host, else the one in use or the next that answers."""
+        import urllib3
+
+        try:
+            if not host:
+                return self.text("GET", "/readyz").startswith("ok")
+            url, client = self._servers[self._hosts.index(host)]
+            limit = urllib3.Timeout(connect=self._timeouts.connect_s, read=self._timeouts.answer_s)
+            manager = client.rest_client.pool_manager
+            answer = manager.request(
+                "GET", url + "/readyz", headers=self._headers, timeout=limit, retries=False
+            )
+            return int(answer.status) == 200
+        except ValueError:
+            known = ", ".join(self._hosts)
+            raise KubernetesError(f"{host} is none of this cluster's API servers ({known})") from None
+        except (KubernetesError, urllib3.exceptions.HTTPError):
+            return False
+
+    # --- by manifest -------------------------------------------------------------------------------------------
+
+    def read(self, manifest: Mapping[str, Any]) -> Object | None:
+        """The object that a manifest names, as it is; None when it does not exist."""
+        metadata = manifest["metadata"]
+        return self.find(
+            manifest["apiVersion"], manifest["kind"], metadata["name"], metadata.get("namespace", "default")
+        )
+
+    def apply(self, manifest: Mapping[str, Any]) -> Object:
+        """Server-side apply as manager ``meshlab``, taking over fields from other managers."""
+        return self.server_side_apply(manifest)
+
+    def remove(self, manifest: Mapping[str, Any]) -> bool:
+        """Deletes the object that a manifest names; gives whether it was there."""
+        metadata = manifest["metadata"]
+        return self.delete(
+            manifest["apiVersion"], manifest["kind"], metadata["name"], metadata.get("namespace", "default")
+        )
+
+    # --- following ---------------------------------------------------------------------------------------------
+
+    def watch(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        since: str = "",
+        deadline_s: float | None = None,
+    ) -> Iterator[tuple[str, Object]]:
+        """Changes as (ADDED, MODIFIED or DELETED, object), without end or until ``deadline_s`` seconds have passed.
+
+        Without ``since`` (a resource version) the present objects come first as ADDED. A lost or silent connection is resumed where
+        it was, at the next server if need be; when the API no longer knows that revision, the present objects come as MODIFIED.
+
+        Raises
+        ------
+        KubernetesError
+            No server answers, or the API refuses.
+        """
+        end = None if deadline_s is None else time.monotonic() + deadline_s
+        first = "ADDED"
+        version = since
+        while end is None or time.monotonic() < end:
+            if not version:
+                items, version = self._listed(api_version, kind, namespace, labels, fields)
+                for item in items:
+                    yield first, item
+                first = "MODIFIED"
+            try:
+                for event, item in self._stream(api_version, kind, namespace, labels, fields, version, end):
+                    version = item["metadata"]["resourceVersion"]
+                    if event != "BOOKMARK":
+                        yield event, item
+            except KubernetesError as error:
+                if error.code != 410:
+                    raise
+                version = ""
+
+    def _stream(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None,
+        labels: str,
+        fields: str,
+        version: str,
+        end: float | None,
+    ) -> Iterator[tuple[str, Object]]:
+        import urllib3
+
+        left = 300.0 if end is None else max(1.0, end - time.monotonic())
+        query = {
+            "watch": "1",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(int(min(300.0, left)) or 1),
+        }
+        if labels:
+            query["labelSelector"] = labels
+        if fields:
+            query["fieldSelector"] = fields
+        path = self.path(api_version, kind, namespace) + "?" + urlencode(query)
+        status, response = self._open("GET", path, None, "", min(self._timeouts.watch_silence_s, left + 2))
+        try:
+            if status >= 400:
+                raise _refusal(status, response.data.decode(errors="replace"))
+            rest = b""
+            for chunk in response.stream(65536):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    if not line.strip():
+                        continue
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise _refusal(int(event["object"].get("code", 500)), json.dumps(event["object"]))
+                    yield event["type"], event["object"]
+        except urllib3.exceptions.HTTPError:
+            self._current = (self._current + 1) % len(self._servers)
+        finally:
+            response.close()
+
+    def wait_for(
+        self,
+        predicate: Callable[[Objects], bool],
+        deadline_s: float,
+        *,
+        api_version: str,
+        kind: str,
+        namespace: str | None = None,
+        name: str | None = None,
+        labels: str = "",
+        what: str = "",
+        every_s: float = 0.25,
+    ) -> Objects:
+        """Waits until the objects (of that name, those labels) satisfy a predicate, and gives them.
+
+        API servers that do not answer meanwhile are waited for too.
+
+        Raises
+        ------
+        KubernetesError
+            They do not within ``deadline_s`` seconds (reason ``Timeout``), or the API refuses.
+        """
+        end = time.monotonic() + deadline_s
+        fields = f"metadata.name={name}" if name else ""
+        trouble = ""
+        while True:
+            try:
+                items = self.list(api_version, kind, namespace, labels=labels, fields=fields)
+                trouble = f"{len(items)} {kind} seen"
+                if predicate(items):
+                    return items
+            except KubernetesError as error:
+                if error.code not in _RETRYABLE | {0, 404}:
+                    raise
+                trouble = str(error)
+            if time.monotonic() + every_s > end:
+                wanted = what or f"{kind} {name or labels or 'as wanted'}"
+                raise KubernetesError(
+                    f"waited {deadline_s:g} s in vain for {wanted} ({trouble})", 0, "Timeout"
+                )
+            time.sleep(every_s)
+
+    # --- what incidents are made of ----------------------------------------------------------------------------
+
+    def events(self, namespace: str | None = None, *, about: str = "") -> Objects:
+        """Events, oldest first; ``about`` is the name of the object they concern."""
+        fields = f"involvedObject.name={about}" if about else ""
+        return sorted(self.list("v1", "Event", namespace, fields=fields), key=event_time)
+
+    def node_leases(self) -> dict[str, str]:
+        """Last renewal of each node's lease: node name to RFC 3339 time."""
+        leases = self.list("coordination.k8s.io/v1", "Lease", "kube-node-lease")
+        return {item["metadata"]["name"]: (item.get("spec") or {}).get("renewTime", "") for item in leases}
+
+    def pod_logs(
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str = "",
+        tail: int | None = None,
+        previous: bool = False,
+    ) -> str:
+        """What a container wrote."""
+        query = {}
+        if container:
+            query["container"] = container
+        if tail is not None:
+            query["tailLines"] = str(tail)
+        if previous:
+            query["previous"] = "true"
+        return self.text("GET", f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/log", query=query)
+
+
+def event_time(event: Mapping[str, Any]) -> str:
+    """When an event last happened: the first of the timestamps that is set, in the order of trust."""
+    series = event.get("series") or {}
+    for found in (
+        series.get("lastObservedTime"),
+        event.get("lastTimestamp"),
+        event.get("eventTime"),
+        event.get("firstTimestamp"),
+    ):
+        if found:
+            return str(found)
+    return str(event.get("metadata", {}).get("creationTimestamp", ""))
+
+
+def is_ready(item: Mapping[str, Any]) -> bool:
+    """Whether an object's condition Ready is True (pods, nodes)."""
+    conditions = (item.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def _refusal(status: int, text: str) -> KubernetesError:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = {}
+    if not isinstance(body, dict):
+        body = {}
+    message = body.get("message") or text.strip()[:300] or f"HTTP {status}"
+    return KubernetesError(f"Kubernetes: {message}", status, body.get("reason", ""))
+
+
+def _plain(error: Exception) -> str:
+    """An urllib3 error without its chain of object representations."""
+    text = str(getattr(error, "reason", None) or error)
+    return text.rpartition(">: ")[2] or text
