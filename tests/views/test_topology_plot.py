@@ -220,7 +220,7 @@ def test_the_topology_is_left_as_it_was() -> None:
 
 
 def test_a_second_picture_is_quick() -> None:
-    """About 0.2 s on an idle core; the limit is generous, so that a slip fails and a busy machine does not."""
+    """About 0.25 s of processor time; the limit is generous: a slip fails, a busy machine does not."""
     FigureCanvasAgg(plot_topology(CLUSTER, timeline_state=ALL_STATES)).draw()
 
     spent = []
