@@ -167,6 +167,7 @@ class _Tunnel:
         self.machines: tuple[Machine, Machine] = (overlay.topology.machine(a), overlay.topology.machine(b))
         self.rng: np.random.Generator = overlay.streams.of(f"tunnel/{a}/{b}")
         self.same_site = self.machines[0].site == self.machines[1].site
+        self.marks: dict[float, float] = {}
         self.plain = overlay.topology.overlay is None
 
     def run(self) -> tuple[Track[bool], Track[bool]]:
@@ -199,6 +200,7 @@ class _Tunnel:
                     key, lost_at = self._last_key(key, now) if whole else key, now
                 session, whole, established = False, False, FOREVER
                 _both(out, now, False, cause)
+                self._mark_down(key, now, until)
                 continue
             if session and not all(ways):
                 if whole:
@@ -225,7 +227,7 @@ class _Tunnel:
                 established = FOREVER
                 _both(out, now, False, cause)
             if not whole:
-                self._mark_down(key, until)
+                self._mark_down(key, now, until)
         return out
 
     def _last_key(self, key: float, now: float) -> float:
@@ -243,13 +245,14 @@ class _Tunnel:
             return wrong  # its peer's private address comes first and leads nowhere
         return wrong if rotated and not booted and rng.random() < 0.5 else retry
 
-    def _mark_down(self, key: float, until: float) -> None:
-        marked = key + self.constants.peer_down + float(self.rng.random()) * self.constants.tick
-        a, b = self.names
-        text = f"peers {a} and {b} marked down: no handshake for {duration(marked - key)}"
-        if marked < until and not any(
-            e.text.startswith(f"peers {a} and {b} ") and e.time > key for e in self.overlay.events
-        ):
+    def _mark_down(self, key: float, now: float, until: float) -> None:
+        """Tells when Talos calls the peer down, if that falls between now and the next change."""
+        if key not in self.marks:
+            self.marks[key] = key + self.constants.peer_down + float(self.rng.random()) * self.constants.tick
+        marked = self.marks[key]
+        if now <= marked < until:
+            a, b = self.names
+            text = f"peers {a} and {b} marked down: no handshake for {duration(marked - key)}"
             self.overlay.events.append(Event(marked, a, text, "peer-down"))
 
     def _met(self, now: float, lost_at: float) -> str:

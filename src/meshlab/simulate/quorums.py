@@ -15,7 +15,7 @@ from meshlab.simulate.overlay import Overlay
 from meshlab.simulate.raft_etcd import EtcdGroup
 from meshlab.simulate.raft_hashicorp import HashicorpGroup
 from meshlab.simulate.raft_world import Election, Reign, World
-from meshlab.simulate.tracks import Track
+from meshlab.simulate.tracks import Track, moments
 
 if TYPE_CHECKING:
     from meshlab.model.components import RaftGroup
@@ -166,7 +166,8 @@ def _intervals(group: Group, horizon: float, sealed: Sealed) -> list[Interval]:
     lane: Lane | None = None
     lost: tuple[float, str] = (0.0, "")
     was: Reign | None = None
-    for now in [t for t in group.times() if t < horizon]:
+    times = sorted({*group.times(), *moments(sealed.values())})
+    for now in [t for t in times if t < horizon]:
         reign = group.leader_at(now)
         voters = world.voters(now)
         if reign is not None:

@@ -1,0 +1,224 @@
+"""The layers one by one: faults, underlay, overlay, control plane, workloads, at the rules they follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from meshlab.model import Machine, Reliability, State, Topology
+from meshlab.model.components import Link, Overlay, Service, Site
+from meshlab.model.distribution import Distribution
+from meshlab.model.spec import reference as read_reference
+from meshlab.parameters import Parameters
+from meshlab.simulate import Fault, Scenario, simulate
+from meshlab.simulate.faults import apply_faults
+from meshlab.simulate.overlay import Overlay as Mesh
+from meshlab.simulate.overlay import build_overlay
+from meshlab.simulate.streams import Streams
+from meshlab.simulate.tracks import Track
+from meshlab.simulate.underlay import build_underlay
+
+
+@cache
+def reference() -> Topology:
+    return read_reference()
+
+
+def mesh(*faults: Fault, horizon: float = 7200.0, seed: int = 1, topology: Topology | None = None) -> Mesh:
+    cluster = topology or reference()
+    table = Parameters.for_topology(cluster)
+    scenario = Scenario("x", horizon, faults)
+    streams = Streams(seed, 0)
+    found = apply_faults(cluster, scenario, table, streams)
+    return build_overlay(cluster, table, build_underlay(cluster, scenario), found, streams)
+
+
+def closed(track: Track[bool], horizon: float = 7200.0) -> list[tuple[float, float]]:
+    return [(start, end) for start, end, value, _ in track.spans(horizon) if not value]
+
+
+def test_a_cut_that_heals_within_the_keys_life_costs_only_the_cut() -> None:
+    """E.wireguard reject_after_time 180 s, renewed every 120 s: keys live 60 s at least."""
+    for seed in range(30):
+        found = mesh(Fault.partition(("us-east-1",), ("dc-1",), at=300, lasts=59), seed=seed)
+        assert closed(found.flow("master-1", "worker-1")) == [(300.0, 359.0)]
+
+
+def test_a_cut_that_outlives_the_keys_costs_up_to_another_retry() -> None:
+    """rekey_timeout 5-5.334 s; not yet marked down (155 s at the earliest... 275 s after the handshake)."""
+    extra = []
+    for seed in range(60):
+        found = mesh(Fault.partition(("us-east-1",), ("dc-1",), at=300, lasts=185), seed=seed)
+        ((start, end),) = closed(found.flow("master-1", "worker-1"))
+        extra.append(end - 485.0)
+        assert start == 300.0
+    assert 0 < min(extra) and max(extra) < 5.334 + 15 + 30
+
+
+def test_in_a_one_way_cut_the_open_way_works_until_the_keys_die() -> None:
+    ends = []
+    for seed in range(60):
+        found = mesh(
+            Fault.partition(("us-east-1",), ("dc-1",), at=300, lasts=600, direction="forward"), seed=seed
+        )
+        assert closed(found.flow("master-1", "worker-1"))[0][0] == 300.0
+        ends.append(closed(found.flow("worker-1", "master-1"))[0][0] - 300.0)
+    assert 60 <= min(ends) < 80 and 160 < max(ends) <= 180
+
+
+def test_a_peer_that_vanished_is_marked_down_after_155_to_305_seconds() -> None:
+    """3.4: 275 s after the last handshake, renewed about every 120 s, looked at every 30 s."""
+    times = []
+    for seed in range(100):
+        found = mesh(Fault.fail("worker-1", at=300), seed=seed)
+        found.flow("worker-1", "master-1")
+        times += [e.time - 300 for e in found.events if e.kind == "peer-down"]
+    assert len(times) == 100
+    assert min(times) >= 155 and max(times) <= 305 and 200 < np.mean(times) < 260
+
+
+def test_two_peers_behind_nat_at_different_sites_never_meet() -> None:
+    """3.7 and issues 12897, 9038: no hole punching."""
+    cluster = reference()
+    hidden = [replace(m, nat=True) if m.site == "us-east-1" else m for m in cluster.machines]
+    for machine in hidden:
+        cluster = cluster.with_component(machine)
+    found = mesh(topology=cluster)
+    assert closed(found.flow("master-1", "worker-1")) == [(0.0, 7200.0)]
+    assert closed(found.flow("worker-1", "worker-2")) == []
+
+
+def test_a_rebooted_node_meets_its_peers_only_through_discovery() -> None:
+    found = mesh(Fault.fail("discovery", at=10, lasts=1700), Fault.restart("master-3", at=100))
+    ((start, end),) = closed(found.flow("master-3", "master-1"))
+    assert start == 100.0 and 1710.0 < end < 1725.0
+
+
+def test_a_rebooted_node_behind_nat_tries_a_private_address_in_vain_first() -> None:
+    """3.3-3.4: endpoints are sorted, 10.x comes before the public one; 15 s and a 30 s tick."""
+    later = []
+    for seed in range(60):
+        found = mesh(Fault.restart("worker-1", at=100), seed=seed)
+        ready = found.joined["worker-1"].next_at(101.0, True)
+        later.append(closed(found.flow("worker-1", "master-1"))[0][1] - ready)
+        assert closed(found.flow("worker-1", "worker-2"))[0][1] - ready <= 5.334
+    assert 15 <= min(later) and max(later) <= 45
+
+
+def test_a_discovery_outage_longer_than_its_records_drops_the_mesh_for_a_moment() -> None:
+    """T.2: TTL 30 min; the service may come back empty."""
+    short = mesh(Fault.fail("discovery", at=10, lasts=1790))
+    assert closed(short.flow("master-1", "worker-1")) == []
+    long = mesh(Fault.fail("discovery", at=10, lasts=1810))
+    ((start, end),) = closed(long.flow("master-1", "worker-1"))
+    assert start == 1820.0 and 10 < end - start < 100
+
+
+def test_without_an_overlay_the_path_alone_decides() -> None:
+    plain = Topology("plain", tuple(c for c in reference() if not isinstance(c, Overlay)))
+    found = mesh(Fault.partition(("us-east-1",), ("dc-1",), at=300, lasts=600), topology=plain)
+    assert closed(found.flow("master-1", "worker-1")) == [(300.0, 900.0)]
+
+
+def test_a_failed_link_cuts_what_crosses_it_and_no_more() -> None:
+    found = mesh(Fault.fail("us-east-1a--us-east-1b", at=300))
+    assert closed(found.flow("master-1", "master-2"))
+    assert closed(found.flow("master-1", "master-3")) == []
+
+
+def test_power_back_means_booting_first() -> None:
+    cluster = reference()
+    table = Parameters.for_topology(cluster).with_value("machine.master-1.boot", 50.0, "[E] test")
+    scenario = Scenario("x", 900.0, (Fault.fail("us-east-1a", 100.0, 200.0),))
+    found = apply_faults(cluster, scenario, table, Streams(0, 0))
+    track = found.power_of("master-1")
+    assert track.times == [0.0, 100.0, 300.0, 350.0]
+    assert track.values == [State.UP, State.DOWN, State.BOOTING, State.UP]
+
+
+def test_overlapping_failures_of_a_zone_and_its_machine_are_one_outage() -> None:
+    cluster = reference()
+    faults = (Fault.fail("us-east-1a", 100.0, 200.0), Fault.fail("master-1", 200.0, 300.0))
+    table = Parameters.for_topology(cluster).with_value("machine.master-1.boot", 50.0, "[E] test")
+    found = apply_faults(cluster, Scenario("x", 900.0, faults), table, Streams(0, 0))
+    assert found.power_of("master-1").times == [0.0, 100.0, 500.0, 550.0]
+
+
+def test_disks_that_omni_unlocks_wait_for_omni() -> None:
+    """6.1: with KMS disk encryption a reboot while Omni is unreachable cannot unlock."""
+    cluster = reference()
+    assert cluster.orchestrator
+    cluster = cluster.with_component(replace(cluster.orchestrator, disk_encryption=True))
+    faults = (Fault.fail("omni", 10.0, 3000.0), Fault.restart("master-1", 100.0))
+    found = apply_faults(cluster, Scenario("x", 4000.0, faults), Parameters.for_topology(cluster), Streams(0, 0))
+    assert found.power_of("master-1").next_at(101.0, State.UP) == 3010.0
+
+
+def test_a_single_lost_worker_is_told_to_go_but_its_pod_waits_for_it() -> None:
+    """D statefulset_on_node_loss, local_pv_node_affinity: Terminating, and no second pod."""
+    found = simulate(reference(), Scenario("x", 3600.0, (Fault.fail("worker-3", 100.0, 1200.0),)), replicates=5)
+    for timeline in found.timelines:
+        told = [e.time - 100 for e in timeline.events if "are told to go" in e.text]
+        assert len(told) == 1 and 340 <= told[0] <= 356
+        assert timeline.state_at("tron", 1299.0) is State.DOWN
+        assert timeline.of("tron")[2].state is State.SYNCING
+
+
+def test_a_worker_cut_off_alone_long_enough_restarts_its_pod_when_it_hears_of_it() -> None:
+    scenario = Scenario("x", 3600.0, (Fault.partition(("worker-1",), ("us-east-1",), at=100, lasts=900),))
+    for timeline in simulate(reference(), scenario, replicates=5).timelines:
+        assert timeline.state_at("solana", 999.0) is State.UP
+        assert "down" in [str(i.state) for i in timeline.of("solana")]
+
+
+def test_solana_catches_up_an_hour_in_about_an_hour_at_five_slots_a_second() -> None:
+    """H: lag 9000 slots, net 2.5 slots/s; less the 128 slots of the health limit."""
+    from meshlab.simulate.workloads import _catch_up
+
+    assert _catch_up("solana", 3600.0, Parameters.defaults(), 5.0) == pytest.approx((9000 - 128) / 2.5)
+    assert _catch_up("solana", 3600.0, Parameters.defaults(), 3.0) == pytest.approx((9000 - 128) / 0.5)
+    assert _catch_up("tron", 30.0, Parameters.defaults(), 4.0) == 0.0
+
+
+def test_a_paused_worker_is_unreachable_and_its_chain_resumes_without_a_restart() -> None:
+    scenario = Scenario("x", 900.0, (Fault.pause("worker-3", 100.0, 120.0),))
+    timeline = simulate(reference(), scenario, replicates=1).timelines[0]
+    assert [str(i.state) for i in timeline.of("worker-3")] == ["up", "unreachable", "up"]
+    assert [str(i.state) for i in timeline.of("tron")][:2] == ["up", "down"]
+    assert timeline.downtime("tron") < 140.0
+
+
+def test_a_silently_lost_link_between_masters_leaves_the_third_as_the_way_out() -> None:
+    """A cut between two of three voters: a leader that both reach serves all; else one voter is missing."""
+    scenario = Scenario("x", 900.0, (Fault.fail("us-east-1a--us-east-1b", 100.0),), {"etcd": "master-3"})
+    timeline = simulate(reference(), scenario, replicates=1).timelines[0]
+    assert [str(i.state) for i in timeline.of("etcd")] == ["up"]
+    scenario = replace(scenario, initial={"etcd": "master-1"})
+    timeline = simulate(reference(), scenario, replicates=1).timelines[0]
+    assert [str(i.state) for i in timeline.of("etcd")] == ["up", "degraded"]
+
+
+def two_thousand() -> Topology:
+    """Twenty sites of a hundred machines, three of which are masters."""
+    parts: list[object] = [Overlay(name="kubespan"), Service(name="mesh", role="mesh", members=("kubespan",))]
+    for s in range(20):
+        parts.append(Site(name=f"s{s}", reliability=Reliability(1e-9, Distribution.constant(60.0))))
+        parts += [
+            Machine(name=f"n{s}-{i}", role="control-plane" if i == 0 and s < 3 else "worker", site=f"s{s}")
+            for i in range(100)
+        ]
+        parts += [
+            Link(name=f"s{s}--s{o}", a=f"s{s}", b=f"s{o}", latency=Distribution.constant(0.01)) for o in range(s)
+        ]
+    return Topology("large", tuple(parts))  # type: ignore[arg-type]
+
+
+def test_two_thousand_machines_are_arrays_of_classes_not_pairs_of_machines() -> None:
+    cluster = two_thousand()
+    scenario = Scenario("cut", 900.0, (Fault.partition(("s3",), ("s4", "s5"), at=100.0, lasts=300.0),))
+    assert len(build_underlay(cluster, scenario).members) <= 20
+    timeline = simulate(cluster, scenario, replicates=1).timelines[0]
+    assert [str(i.state) for i in timeline.of("mesh")] == ["up", "degraded", "up"]
