@@ -117,7 +117,9 @@ class Cluster:
     def address(self, host: int) -> str:
         return f"10.102.{self.subnet}.{host}"
 
-    def machine(self, name: str, host: int, *, user_data: Secret[str] | None = None, **hardware: Any) -> Machine:
+    def machine(
+        self, name: str, host: int, *, user_data: Secret[str] | None = None, **hardware: Any
+    ) -> Machine:
         described = Hardware(
             name=name,
             address=self.address(host),
@@ -148,7 +150,9 @@ class Cluster:
         machines = []
         for number in range(1, count + 1):
             name = f"master-{number}"
-            machines.append(self.machine(name, 10 + number, user_data=self.config(name), installed=True, platform="aws"))
+            machines.append(
+                self.machine(name, 10 + number, user_data=self.config(name), installed=True, platform="aws")
+            )
         for machine in machines:
             await machine.power_on()
         return machines
@@ -176,7 +180,7 @@ async def until(holds: Callable[[], Any], what: str, deadline_s: float = 20.0) -
     """Polls until something holds; fails with ``what`` when it does not in time."""
     try:
         async with asyncio.timeout(deadline_s):
-            while not (result := holds()):
+            while not (result := holds()):  # noqa: ASYNC110 - what is waited for has no event
                 await asyncio.sleep(0.02)
             return result
     except TimeoutError:

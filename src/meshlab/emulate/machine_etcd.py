@@ -142,13 +142,16 @@ class EtcdService:
     async def _join(self) -> bool:
         for _, client in self._candidates():
             try:
-                if await self._join_by(client):
-                    return True
+                async with self._machine.site.etcd_membership:
+                    await self._add_by(client)
             except (EtcdUnavailable, EtcdError) as error:
                 self._machine.kernel.write(f"etcd join: {error}")
+            else:
+                await self._launch(bootstrap=False)
+                return True
         return False
 
-    async def _join_by(self, client: EtcdClient) -> bool:
+    async def _add_by(self, client: EtcdClient) -> None:
         members = await client.member_list()
         for member in members:
             if member.name == self._machine.name or self.peer_url in member.peer_urls:
@@ -160,8 +163,6 @@ class EtcdService:
             for member in members
             if member.peer_urls and (member.name or member.id == added.id)
         }
-        await self._launch(bootstrap=False)
-        return True
 
     async def _watch_health(self) -> None:
         timings = self._machine.site.timings
@@ -192,7 +193,8 @@ class EtcdService:
     async def _promote(self, member_id: int) -> None:
         for _, client in self._candidates():
             try:
-                await client.member_promote(member_id)
+                async with self._machine.site.etcd_membership:
+                    await client.member_promote(member_id)
                 self._machine.kernel.write("etcd: promoted to a voting member")
                 return
             except (EtcdUnavailable, EtcdError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -130,6 +131,9 @@ class Site:
         Whether the underlay carries packets from one machine (by name) to another, one direction.
     exposure
         The fabric, which serves hidden ports at the machines' addresses; None: machines listen there themselves.
+    etcd_membership
+        Taken for each change of etcd's members: etcd drops a second change proposed while one is under way, and its
+        proposer waits for nothing.
     """
 
     hooks: MachineHooks
@@ -138,6 +142,7 @@ class Site:
     exposure: Exposure | None = None
     reachable_by: Callable[[str, str], bool] = lambda source, target: True
     machines: dict[str, Machine] = field(default_factory=dict)
+    etcd_membership: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def reachable(self, source: str, target: str) -> bool:
         """Whether packets of ``source`` reach ``target``, which has to have power."""
