@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ QUICK = Timings(
     omni_poll_s=0.1,
     kubespan=KubeSpanTimings().scaled(0.005),
 )
+
+
+@functools.cache
+def shared_bundle() -> SecretsBundle:
+    """One secrets bundle for every test: its RSA key is slow to make."""
+    return SecretsBundle.generate()
 
 
 class EtcdHooks(NoHooks):

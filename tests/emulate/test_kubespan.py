@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from talos_site import QUICK, Cluster, call, cluster, until
+from talos_site import QUICK, Cluster, call, cluster, shared_bundle, until
 
 from meshlab.emulate.kubespan_identity import KubeSpanIdentity, node_address, ula_prefix
 from meshlab.emulate.kubespan_peer import Peer, calculated, next_endpoint, with_endpoint
@@ -20,7 +20,7 @@ REAL = KubeSpanTimings()
 
 @pytest.fixture(scope="module")
 def bundle() -> SecretsBundle:
-    return SecretsBundle.generate()
+    return shared_bundle()
 
 
 def test_addresses_match_the_vector_of_talos() -> None:

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from talos_site import call, cluster, until
+from talos_site import call, cluster, shared_bundle, until
 
 from meshlab.live.talos.errors import TalosError
 from meshlab.live.talos.secrets_bundle import SecretsBundle
@@ -16,7 +16,7 @@ from meshlab.live.talos.talosconfig import Talosconfig
 
 @pytest.fixture(scope="module")
 def bundle() -> SecretsBundle:
-    return SecretsBundle.generate()
+    return shared_bundle()
 
 
 def test_bare_metal_goes_from_maintenance_over_install_to_a_worker(

@@ -1,7 +1,7 @@
 """The API of an emulated machine: listening, authorisation, forwarding to other machines (facts: §1.2, §1.5, §1.7).
 
-The calls themselves are in :mod:`meshlab.emulate.talos_calls` and its neighbours; each is a method of the gRPC name that
-takes the request and the caller, and raises a Fault.
+The calls themselves are in :mod:`meshlab.emulate.talos_calls` and its neighbours; each is a method of the gRPC name
+that takes the request and the caller, and raises a Fault.
 """
 
 from __future__ import annotations

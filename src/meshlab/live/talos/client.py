@@ -431,8 +431,9 @@ def _error_in(item: Any, node: str, method: str) -> TalosError | None:
     """Give the error that a proxied reply carries inside a success."""
     if not item.HasField("metadata") or not item.metadata.error:
         return None
+    import grpc
+
     metadata = item.metadata
-    code = metadata.status.code if metadata.HasField("status") else 2
-    return TalosError(
-        CODES[code] if code < len(CODES) else "UNKNOWN", metadata.error, metadata.hostname or node, method
-    )
+    names = {code.value[0]: code.name for code in grpc.StatusCode}
+    name = names.get(metadata.status.code, "UNKNOWN") if metadata.HasField("status") else "UNKNOWN"
+    return TalosError(name, metadata.error, metadata.hostname or node, method)

@@ -114,7 +114,8 @@ OTHER_KINDS = frozenset(
         " BlackholeRouteConfig VRFConfig VLANConfig BondConfig BridgeConfig DummyLinkConfig WireguardConfig"
         " LinkAliasConfig EthernetConfig Layer2VIPConfig HCloudVIPConfig TCPProbeConfig RawVolumeConfig"
         " ExistingVolumeConfig ExternalVolumeConfig SwapVolumeConfig ZswapConfig EnvironmentConfig WatchdogTimerConfig"
-        " OOMConfig ImageVerificationConfig RegistryMirrorConfig RegistryAuthConfig RegistryTLSConfig PCIDriverRebindConfig"
+        " OOMConfig ImageVerificationConfig RegistryMirrorConfig RegistryAuthConfig RegistryTLSConfig"
+        " PCIDriverRebindConfig"
     )
 )
 """Documents that Talos knows and meshlab neither writes nor reads: their content is not checked."""
