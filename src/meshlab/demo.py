@@ -1,0 +1,1 @@
+"""The whole road once: model, simulate, bring up, break, explain."""

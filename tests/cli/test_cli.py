@@ -1,0 +1,184 @@
+"""The command line as others script against it: names, exit codes, one JSON document on stdout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from meshlab import cli
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = "data/reference.yaml"
+COMMANDS = (
+    *("review", "show", "import", "simulate", "availability", "plan", "apply"),
+    *("destroy", "drift", "observe", "emulate", "incident", "demo", "lab"),
+)
+FAULTS = ("up", "status", "down", "kill", "restart", "lose-disk", "partition", "delay", "heal")
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def meshlab(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Done]:
+    """Runs the command line in this process, with a state directory of its own."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MESHLAB_STATE", str(tmp_path / "state"))
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["meshlab", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capfd.readouterr()
+        return Done(int(left.value.code or 0), out, err)
+
+    return run
+
+
+def test_the_program_is_installed_under_its_name() -> None:
+    program = Path(sys.executable).parent / "meshlab"
+    done = subprocess.run([program, "nosuch"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "No such command" in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example_and_json(meshlab: Callable[..., Done], command: str) -> None:
+    done = meshlab(command, "--help")
+    assert done.returncode == 0
+    if command != "emulate":
+        assert "Example: meshlab" in " ".join(done.stdout.split())
+        assert "--json" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["up", "status", "down", "kill", "restart", "lose-disk", "partition", "delay", "heal"]
+)
+def test_every_emulate_command_has_help_with_an_example_and_json(
+    meshlab: Callable[..., Done], command: str
+) -> None:
+    done = meshlab("emulate", command, "--help")
+    assert done.returncode == 0
+    assert "Example: meshlab emulate" in " ".join(done.stdout.split())
+    assert "--json" in done.stdout
+
+
+def test_simulate_gives_the_document_that_others_read(meshlab: Callable[..., Done]) -> None:
+    scenario = "data/scenarios/lose-master.yaml"
+    done = meshlab(
+        "simulate", REFERENCE, "--scenario", scenario, "--replicates", "5", "--seed", "7", "--json"
+    )
+    document = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert set(document) == {"horizon_s", "seed", "replicates", "intervals", "services"}
+    assert (document["seed"], document["replicates"]) == (7, 5)
+    assert set(document["intervals"][0]) == {"replicate", "component", "state", "start_s", "end_s", "cause"}
+    for outlook in document["services"].values():
+        assert set(outlook) == {"downtime_s", "availability"}
+        assert set(outlook["downtime_s"]) == {"mean", "p05", "p50", "p95"}
+
+
+def test_the_same_seed_gives_the_same_document_with_two_workers(meshlab: Callable[..., Done]) -> None:
+    arguments = (
+        "simulate",
+        REFERENCE,
+        "--scenario",
+        "data/scenarios/lose-zone.yaml",
+        "--replicates",
+        "6",
+        "--json",
+    )
+    assert meshlab(*arguments).stdout == meshlab(*arguments, "--workers", "2").stdout
+
+
+def test_review_gives_findings_with_rule_severity_components_message_and_fix(
+    meshlab: Callable[..., Done],
+) -> None:
+    findings = json.loads(meshlab("review", REFERENCE, "--json").stdout)["findings"]
+    assert {"rule", "severity", "components", "message", "fix"} <= set(findings[0])
+
+
+def test_availability_gives_every_service(meshlab: Callable[..., Done]) -> None:
+    document = json.loads(meshlab("availability", REFERENCE, "--json").stdout)
+    assert set(document["services"]) == {
+        "etcd", "kubernetes-api", "vault", "solana", "ethereum", "tron", "mesh", "management",
+    }  # fmt: skip
+
+
+def test_a_bad_spec_exits_with_2_and_every_problem_at_its_line(
+    meshlab: Callable[..., Done], tmp_path: Path
+) -> None:
+    spec = tmp_path / "bad.yaml"
+    spec.write_text(
+        "meshlab: v1\nname: x\nsitess: []\nmachines:\n  - {name: a, role: worker, site: nowhere, memory: 4s}\n"
+    )
+    done = meshlab("review", str(spec), "--json")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    problems = json.loads(done.stdout)["problems"]
+    assert {p["line"] for p in problems} >= {3, 5}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("simulate", REFERENCE, "--scenario", "data/scenarios/nope.yaml"), "no such file"),
+        (("availability", REFERENCE, "--service", "valt"), "did you mean 'vault'"),
+        (("review", "data/referense.yaml"), "did you mean"),
+        (("nosuch",), "No such command"),
+        (("simulate", REFERENCE), "Missing option"),
+        (("plan", REFERENCE), "meshlab emulate up"),
+        (("emulate", "status"), "meshlab emulate up"),
+        (("emulate", "kill", "master-1"), "meshlab emulate up"),
+        (("incident", "nowhere"), "nowhere"),
+        (("show", REFERENCE, "--format", "docx"), "known: table"),
+    ],
+)
+def test_a_users_mistake_exits_with_2_and_a_message(
+    meshlab: Callable[..., Done], arguments: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    done = meshlab(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_down_with_nothing_up_is_fine(meshlab: Callable[..., Done]) -> None:
+    done = meshlab("emulate", "down")
+    assert (done.returncode, done.stdout.strip()) == (0, "nothing was up")
+
+
+def test_import_writes_a_spec_that_review_reads(meshlab: Callable[..., Done], tmp_path: Path) -> None:
+    design = tmp_path / "design.md"
+    design.write_text((ROOT / "tests" / "data" / "design.md").read_text())
+    written = tmp_path / "cluster.yaml"
+    done = meshlab("import", str(design), "-o", str(written), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["gaps"]
+    assert meshlab("review", str(written)).returncode == 0
+
+
+@pytest.mark.parametrize("form", ["table", "mermaid", "graphml", "node-link", "yaml"])
+def test_show_prints_each_form(meshlab: Callable[..., Done], form: str) -> None:
+    done = meshlab("show", REFERENCE, "--format", form)
+    assert done.returncode == 0
+    assert "master-1" in done.stdout
+
+
+def test_show_draws_a_picture(meshlab: Callable[..., Done], tmp_path: Path) -> None:
+    done = meshlab("show", REFERENCE, "--format", "png", "-o", str(tmp_path / "t.png"))
+    assert done.returncode == 0
+    assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
