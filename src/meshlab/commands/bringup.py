@@ -106,8 +106,9 @@ def _document(made: Plan) -> dict[str, Any]:
 def _steps(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "nothing to do"
-    columns = list(rows[0])
-    return table("plan", columns, [[str(row[column]) for column in columns] for row in rows])
+    columns = ["step", "title", "action", "median_s", "irreversible"]
+    shown = [c for c in columns if c in rows[0]]
+    return table("plan", shown, [[str(row[column]) for column in shown] for row in rows])
 
 
 def _how_to_approve(made: Plan) -> str:
