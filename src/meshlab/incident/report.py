@@ -233,7 +233,8 @@ def _impact(table: Sequence[Outage], how: str) -> Section:
             ),
             Statement(
                 f"{inside} of {len(judged)} observed outages lie in their predicted 90 % interval, each taken with the"
-                " uncertainty of its observation (±). Where they do not, that is a finding about the model or about a second fault."
+                " uncertainty of its observation (±). Where they do not, that is a finding about the model or about a"
+                " second fault."
             ),
             Figure(
                 "outages",
