@@ -128,14 +128,15 @@ def _run(made: Plan, topology: Topology, target: Target, typed: str | None, yes:
     from meshlab.provision.records import Outcome
     from meshlab.provision.workspace import Workspace
 
-    approval = None
+    approval, said = None, 0
     with Journal(Workspace.of(target, made.cluster).journal) as journal:
         if made.changes and journal.run(made.run) is None:
             approval = enter(made, _typed(made, target, typed, yes, phrase(made)), journal)
+        said = max((record.seq for record in journal.records(made.run)), default=0)
     attached = start_or_attach(made, topology, target, approval)
     titles = {step.id: step.title for step in made}
     try:
-        for event in attached.follow():
+        for event in attached.follow(after=said):
             if event.kind.value in ("result", "adopted", "failed", "refused", "needs-you", "progress"):
                 say(f"{event.kind.value:9} {titles.get(event.step, event.step)}: {event.text}".rstrip(": "))
     except KeyboardInterrupt:
