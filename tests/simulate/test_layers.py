@@ -55,7 +55,7 @@ def test_a_cut_that_outlives_the_keys_costs_up_to_another_retry() -> None:
         ((start, end),) = closed(found.flow("master-1", "worker-1"))
         extra.append(end - 485.0)
         assert start == 300.0
-    assert 0 < min(extra) and max(extra) < 5.334 + 15 + 30
+    assert min(extra) > 0 and max(extra) < 5.334 + 15 + 30
 
 
 def test_in_a_one_way_cut_the_open_way_works_until_the_keys_die() -> None:
@@ -105,7 +105,7 @@ def test_a_rebooted_node_behind_nat_tries_a_private_address_in_vain_first() -> N
         ready = found.joined["worker-1"].next_at(101.0, True)
         later.append(closed(found.flow("worker-1", "master-1"))[0][1] - ready)
         assert closed(found.flow("worker-1", "worker-2"))[0][1] - ready <= 5.334
-    assert 15 <= min(later) and max(later) <= 45
+    assert min(later) >= 15 and max(later) <= 45
 
 
 def test_a_discovery_outage_longer_than_its_records_drops_the_mesh_for_a_moment() -> None:
@@ -153,13 +153,17 @@ def test_disks_that_omni_unlocks_wait_for_omni() -> None:
     assert cluster.orchestrator
     cluster = cluster.with_component(replace(cluster.orchestrator, disk_encryption=True))
     faults = (Fault.fail("omni", 10.0, 3000.0), Fault.restart("master-1", 100.0))
-    found = apply_faults(cluster, Scenario("x", 4000.0, faults), Parameters.for_topology(cluster), Streams(0, 0))
+    found = apply_faults(
+        cluster, Scenario("x", 4000.0, faults), Parameters.for_topology(cluster), Streams(0, 0)
+    )
     assert found.power_of("master-1").next_at(101.0, State.UP) == 3010.0
 
 
 def test_a_single_lost_worker_is_told_to_go_but_its_pod_waits_for_it() -> None:
     """D statefulset_on_node_loss, local_pv_node_affinity: Terminating, and no second pod."""
-    found = simulate(reference(), Scenario("x", 3600.0, (Fault.fail("worker-3", 100.0, 1200.0),)), replicates=5)
+    found = simulate(
+        reference(), Scenario("x", 3600.0, (Fault.fail("worker-3", 100.0, 1200.0),)), replicates=5
+    )
     for timeline in found.timelines:
         told = [e.time - 100 for e in timeline.events if "are told to go" in e.text]
         assert len(told) == 1 and 340 <= told[0] <= 356
@@ -211,7 +215,8 @@ def two_thousand() -> Topology:
             for i in range(100)
         ]
         parts += [
-            Link(name=f"s{s}--s{o}", a=f"s{s}", b=f"s{o}", latency=Distribution.constant(0.01)) for o in range(s)
+            Link(name=f"s{s}--s{o}", a=f"s{s}", b=f"s{o}", latency=Distribution.constant(0.01))
+            for o in range(s)
         ]
     return Topology("large", tuple(parts))  # type: ignore[arg-type]
 

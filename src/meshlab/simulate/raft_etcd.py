@@ -51,6 +51,7 @@ class Member:
     lost_contact: dict[str, float] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
     checking: bool = False
+    missing: bool = False
     paused_at: float = -1.0
 
 
@@ -151,12 +152,6 @@ class EtcdGroup:
                 member.paused_at = -1.0
                 if member.alive and member.role != "leader":
                     self._set_timer(member, now)
-        for member in self.members.values():
-            if member.asleep and member.alive and self.world.has_quorum(now):
-                member.asleep = False
-                slept = float(self.rng.random()) * member.timeout * self.tick
-                member.base = now - slept
-                self._set_timer(member, now)
         for leader in self.members.values():
             if leader.role == "leader" and leader.alive:
                 self._greet(leader, now)
@@ -165,7 +160,7 @@ class EtcdGroup:
         member.alive = False
         member.timer += 1
         if member.role == "leader":
-            self._silent_since = now
+            self._silent_since = now if not member.missing else self._silent_since
             self._end_reign(member, now)
             member.log = (member.term, now)
             if now in self.world.leaving.get(member.name, ()):
@@ -209,6 +204,29 @@ class EtcdGroup:
         for member in self.members.values():
             if member.role == "leader" and member.alive:
                 self._watch_quorum(member, now)
+            elif member.asleep and member.alive and self._has_a_chance(member, now):
+                self._wake(member, now)
+
+    def _has_a_chance(self, member: Member, now: float) -> bool:
+        """Whether a quorum could answer a member's question with yes.
+
+        It cannot while too few voters hear it, or (leases) while they hear a leader. With PreVote a question
+        without a chance changes nothing, so it need not be asked.
+        """
+        around = self.world.around(member.name, now)
+        if not self.prevote:
+            return self.world.has_quorum(now)
+        if self.check_quorum:
+            others = self.members
+            around = [v for v in around if not others[v].heard and others[v].role != "leader"]
+        return len(around) >= self.world.quorum(now)
+
+    def _wake(self, member: Member, now: float) -> None:
+        """Takes a sleeper's timer up where it would be: it asks again every `timeout` ticks."""
+        member.asleep = False
+        period = member.timeout * self.tick
+        member.base += math.floor((now - member.base) / period + _EPS) * period
+        self._set_timer(member, now)
 
     def _stale_leader(self, member: Member, now: float) -> Member | None:
         """A leader of an older term whose next heartbeat this member will refuse, once for each term."""
@@ -284,10 +302,10 @@ class EtcdGroup:
         member.lead, member.heard = "", False
         if member.role == "candidate":
             self._say(now, member, "split-vote", f"no majority for {member.name} in term {member.term}")
-        if not self.world.has_quorum(now):
+        member.base = now
+        if not self._has_a_chance(member, now):
             member.role, member.asleep = "precandidate", True
             return
-        member.base = now
         if not self.prevote:
             self._campaign(member, now)
             return
@@ -416,10 +434,11 @@ class EtcdGroup:
 
     def _follow(self, member: Member, term: int, now: float, lead: str = "") -> None:
         if member.role == "leader":
-            self._silent_since = now
+            self._silent_since = now if not member.missing else self._silent_since
             self._end_reign(member, now)
             member.log = (member.term, now)
-            self._say(now, member, "step-down", f"{member.name} stepped down for term {term}")
+            if term > member.term:
+                self._say(now, member, "step-down", f"{member.name} stepped down for term {term}")
         if term > member.term:
             member.vote = ""
         member.term, member.role, member.lead = term, "follower", lead
@@ -517,6 +536,9 @@ class EtcdGroup:
             else:
                 leader.lost_contact.setdefault(voter, now)
         missing = len(voters) - len(leader.lost_contact) < self.world.quorum(now)
+        if missing and not leader.missing:
+            self._silent_since = now
+        leader.missing = missing
         if missing and self.check_quorum and not leader.checking:
             leader.checking = True
             period = self.ticks * self.tick
@@ -549,7 +571,7 @@ class EtcdGroup:
         if member.name in self._open:
             term, elected, serving = self._open.pop(member.name)
             self.reigns.append(Reign(member.name, term, elected, min(serving, now), now))
-        member.checking = False
+        member.checking = member.missing = False
 
     def _say(self, now: float, member: Member, kind: str, text: str) -> None:
         if kind == "leader" and self._silent_since < now:

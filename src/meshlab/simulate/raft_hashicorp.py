@@ -136,13 +136,6 @@ class HashicorpGroup:
             elif runs and not member.alive:
                 member.alive, member.fresh, member.lead, member.contact = True, True, "", -math.inf
                 self._set_timer(member, now)
-        for member in self.members.values():
-            if member.asleep and member.alive and self.world.has_quorum(now):
-                member.asleep = False
-                self.agenda.add(
-                    now + self._scaled(member, self.election) * float(self.rng.random()),
-                    self._round_of(member),
-                )
         for leader in self.members.values():
             if leader.role == "leader" and leader.alive:
                 self._seek(leader, now)
@@ -188,6 +181,18 @@ class HashicorpGroup:
         for member in self.members.values():
             if member.role == "leader" and member.alive:
                 self._watch_lease(member, now)
+            elif member.asleep and member.alive and self._has_a_chance(member, now):
+                member.asleep = False
+                wait = self._scaled(member, self.election) * float(self.rng.random())
+                self.agenda.add(now + wait, self._round_of(member))
+
+    def _has_a_chance(self, member: Member, now: float) -> bool:
+        """Whether a quorum could grant a candidate its vote: hears it, and believes in no leader."""
+        if not self.prevote:
+            return self.world.has_quorum(now)
+        around = self.world.around(member.name, now)
+        open_to = [v for v in around if v == member.name or not self.members[v].lead]
+        return len(open_to) >= self.world.quorum(now)
 
     def _hears(self, member: Member, lead: Member, now: float) -> bool:
         return (
@@ -253,7 +258,7 @@ class HashicorpGroup:
             return
         member.role, member.lead = "candidate", ""
         member.round += 1
-        if not self.world.has_quorum(now):
+        if not self._has_a_chance(member, now):
             member.asleep = True
             return
         self._again(member, now)

@@ -82,25 +82,30 @@ def _parts(
         for number in range(replicates):
             yield [replicate(topology, scenario, table, underlay, seed, number)]
         return
-    size = max(1, min(50, -(-replicates // (4 * workers))))
+    size = max(1, min(25, -(-replicates // (4 * workers))))
     chunks = [tuple(range(at, min(at + size, replicates))) for at in range(0, replicates, size)]
     yield from _spread(((topology, scenario, table, seed, chunk) for chunk in chunks), workers)
 
 
 def _spread(jobs: Iterable[Job], workers: int) -> Iterator[list[Timeline]]:
-    """Gives the jobs' results in order; an interrupt stops the processes and is passed on."""
-    from concurrent.futures import ProcessPoolExecutor
+    """Gives the jobs' results in order. An interrupt lets the running jobs end (a second or so), starts no more.
+
+    Workers are not killed: one that dies while it writes its result leaves the pool waiting for the rest of it.
+    """
+    from collections import deque
+    from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing import get_context
 
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
-    done = False
+    waiting: deque[Future[list[Timeline]]] = deque()
     try:
-        yield from pool.map(_job, jobs)
-        done = True
+        for job in jobs:
+            waiting.append(pool.submit(_job, job))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
-        if not done:
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
