@@ -1,0 +1,108 @@
+"""Plans for the whole cluster in direct mode: bring it up, take it away, and what differs from the spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from meshlab.live.target import Target
+from meshlab.model import Topology
+from meshlab.provision.attach import open_runs
+from meshlab.provision.compare import compare
+from meshlab.provision.graph import CannotPlan, Draft, check
+from meshlab.provision.plan import CHANGING, Plan, Purpose, in_order
+from meshlab.provision.plan_aws import aws_removal, aws_steps
+from meshlab.provision.plan_machines import machine_removal, machine_steps
+from meshlab.provision.plan_workloads import cloud_objects_removal, workload_steps
+from meshlab.provision.session import opened
+from meshlab.provision.workspace import Workspace
+
+Mode = Literal["direct", "omni"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where what is differs from the spec: the step that would mend it, and how."""
+
+    step: str
+    title: str
+    action: str
+    text: str
+
+
+def plan_bringup(
+    topology: Topology,
+    target: Target,
+    mode: Mode = "direct",
+    *,
+    revoke_root: bool = False,
+    fresh: bool = False,
+    looked: bool = True,
+) -> Plan:
+    """Gives the plan that makes the target be what the topology says.
+
+    Where a run of the very same steps was begun and is not finished, its plan is given again: going on with it is
+    what applying it does.
+
+    Parameters
+    ----------
+    revoke_root
+        Whether Vault's root token is revoked at the end.
+    fresh
+        Make a new plan although one is open.
+    looked
+        Whether to compare with the live systems; without it no action is known (a preview without any access).
+    """
+    draft = Draft(topology, target)
+    if mode != "direct":
+        raise CannotPlan("bring-up through Omni is not there yet: plan with mode=\"direct\"")
+    check(draft)
+    aws_steps(draft)
+    machine_steps(draft)
+    workload_steps(draft, revoke_root=revoke_root)
+    return _made(draft, "bring-up", mode, fresh, looked)
+
+
+def destroy(topology: Topology, target: Target, *, fresh: bool = False, looked: bool = True) -> Plan:
+    """Gives the plan that leaves nothing of the cluster: in the order of facts live-bringup 1.10, proof included."""
+    draft = Draft(topology, target)
+    cloud_objects_removal(draft)
+    machine_removal(draft)
+    aws_removal(draft)
+    return _made(draft, "destroy", "direct", fresh, looked)
+
+
+def drift(topology: Topology, target: Target) -> tuple[Difference, ...]:
+    """Gives where the live systems differ from the topology; nothing where they are as it says."""
+    plan = plan_bringup(topology, target, fresh=True)
+    return tuple(
+        Difference(step.id, step.title, str(plan.actions[step.id]), plan.reasons.get(step.id, "it is not there"))
+        for step in plan
+        if plan.actions[step.id] in CHANGING
+    )
+
+
+def _made(draft: Draft, purpose: Purpose, mode: Mode, fresh: bool, looked: bool) -> Plan:
+    cluster, steps = draft.topology.name, in_order(tuple(draft.steps))
+    words = {"bring-up": "Bring up", "destroy": "Destroy", "maintenance": "Maintain"}
+    if not fresh:
+        for run in reversed(open_runs(draft.target, cluster)):
+            begun = Plan.load(Workspace(draft.target.cluster_directory(cluster)).run(run).plan)
+            if begun.purpose == purpose and begun.steps == steps:
+                return begun
+    if not looked:
+        return Plan(f"{words[purpose]} {cluster}", purpose, cluster, draft.target.name, mode, steps)
+    with opened(draft.target, cluster) as context:
+        journal = context.journal
+        assert journal is not None
+        plan = Plan(
+            f"{words[purpose]} {cluster}",
+            purpose,
+            cluster,
+            draft.target.name,
+            mode,
+            steps,
+            life=journal.life(),
+            serial=len(journal.runs()),
+        )
+        return compare(plan, context, journal)
