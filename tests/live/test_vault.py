@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -41,7 +40,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("vault")
     authority = pki.new_authority("ecdsa", organization="vault")
-    server = pki.issue(authority, usage="both", common_name="vault", addresses=["127.0.0.1"], names=["localhost"])
+    server = pki.issue(
+        authority, usage="both", common_name="vault", addresses=["127.0.0.1"], names=["localhost"]
+    )
     (folder / "ca.crt").write_text(authority.certificate)
     (folder / "tls.crt").write_text(server.certificate)
     (folder / "tls.key").write_text(server.key.reveal())
@@ -83,7 +84,9 @@ audit "file" "stdout" {{
         log = (folder / f"{number}.log").open("wb")
         logs.append(log)
         processes.append(
-            subprocess.Popen([str(binary), "server", f"-config={folder}/{number}.hcl"], stdout=log, stderr=log)
+            subprocess.Popen(
+                [str(binary), "server", f"-config={folder}/{number}.hcl"], stdout=log, stderr=log
+            )
         )
     tls = ssl.create_default_context(cadata=authority.certificate)
     yield Servers(ports, processes, tls, authority.certificate)
@@ -99,7 +102,9 @@ def keys(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> InitKeys
     kept = tmp_path_factory.mktemp("kept") / "reply"
     with servers.client(0) as client:
         until(lambda: client.health().code == 501)
-        found = client.initialize(lambda reply: kept.write_bytes(reply.reveal()) and None, shares=3, threshold=2)
+        found = client.initialize(
+            lambda reply: kept.write_bytes(reply.reveal()) and None, shares=3, threshold=2
+        )
     # What was kept before it was read is enough to go on with.
     assert InitKeys.parse(Secret(kept.read_bytes())).root_token == found.root_token
     for number in range(3):
@@ -146,7 +151,9 @@ def test_what_bring_up_configures_is_there_afterwards(servers: Servers, keys: In
         client.enable_engine("kv", "kv", version="2")
         client.enable_auth("kubernetes")
         client.configure_kubernetes_auth("https://kubernetes.default.svc", servers.authority)
-        client.write_kubernetes_role("chains", accounts=["chains"], namespaces=["chains"], policies=["chains"])
+        client.write_kubernetes_role(
+            "chains", accounts=["chains"], namespaces=["chains"], policies=["chains"]
+        )
         assert "chains" in client.policies()
         assert "kv/" in client.engines()
         assert "kubernetes/" in client.auth_methods()
@@ -160,7 +167,9 @@ def test_another_token_is_denied_and_not_shown(servers: Servers, keys: InitKeys)
     with servers.client(0, Secret("s.canary")) as client, pytest.raises(VaultError) as denied:
         client.policies()
     assert denied.value.kind == "denied"
-    assert "canary" not in str(denied.value) + repr(denied.value) + repr(client) + json.dumps(str(vars(denied.value)))
+    assert "canary" not in str(denied.value) + repr(denied.value) + repr(client) + json.dumps(
+        str(vars(denied.value))
+    )
 
 
 def test_nobody_listening_is_unreachable_and_nothing_was_done(servers: Servers) -> None:

@@ -32,7 +32,13 @@ class World:
             for row in self.log():
                 if row["token"] == token:
                     return str(row["id"])
-        row = {"op": "create", "name": name, "token": token, "id": f"{name}-{len(self.log())}", "time": time.time()}
+        row = {
+            "op": "create",
+            "name": name,
+            "token": token,
+            "id": f"{name}-{len(self.log())}",
+            "time": time.time(),
+        }
         self._append(row)
         return str(row["id"])
 

@@ -16,7 +16,14 @@ from meshlab.provision.plan import Plan
 from meshlab.provision.records import Outcome
 from meshlab.provision.workspace import Workspace
 
-BOUNDARIES = ("before-intent", "after-intent", "inside-effect", "after-effect", "before-result", "after-result")
+BOUNDARIES = (
+    "before-intent",
+    "after-intent",
+    "inside-effect",
+    "after-effect",
+    "before-result",
+    "after-result",
+)
 
 
 def start(plan: Plan, cluster: Topology, target: Target, runner: tuple[str, str]) -> Attached:

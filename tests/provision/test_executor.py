@@ -71,7 +71,9 @@ def test_a_plan_after_apply_is_empty(world: World, target: Target) -> None:
         assert compare(plan, context(target), journal).empty
 
 
-def test_something_that_is_there_but_was_never_ours_is_planned_as_adoption(world: World, target: Target) -> None:
+def test_something_that_is_there_but_was_never_ours_is_planned_as_adoption(
+    world: World, target: Target
+) -> None:
     world.create("vpc")
     plan = plan_of(step(world.path, "vpc", "named"))
     with journal_of(target) as journal:
@@ -110,12 +112,16 @@ def test_destroy_removes_everything_and_opens_a_new_life(world: World, target: T
     )
     assert carry(gone, target) is Outcome.DONE
     assert world.find("vpc") is None and world.find("boot") is None
-    again = plan_of(step(world.path, "vpc", "named"), step(world.path, "boot", "once", "vpc"), life=1, serial=2)
+    again = plan_of(
+        step(world.path, "vpc", "named"), step(world.path, "boot", "once", "vpc"), life=1, serial=2
+    )
     assert carry(again, target) is Outcome.DONE
     assert world.created("boot") == 2
 
 
-def test_a_claim_that_does_not_hold_fails_the_run_and_is_looked_at_again(world: World, target: Target) -> None:
+def test_a_claim_that_does_not_hold_fails_the_run_and_is_looked_at_again(
+    world: World, target: Target
+) -> None:
     plan = plan_of(step(world.path, "verify", "claims", intent="check"))
     assert carry(plan, target) is Outcome.CHECK_FAILED
     (world.path / "holds").touch()
@@ -157,7 +163,9 @@ def test_a_held_run_starts_nothing_more_until_it_is_let_go(
     assert world.created("second") == 1
 
 
-def test_an_approval_is_for_one_plan_once_and_not_for_ever(world: World, target: Target, cluster: Topology) -> None:
+def test_an_approval_is_for_one_plan_once_and_not_for_ever(
+    world: World, target: Target, cluster: Topology
+) -> None:
     plan, other = plan_of(step(world.path, "a", "named")), plan_of(step(world.path, "b", "named"))
     with journal_of(target) as journal:
         with pytest.raises(NotApproved, match=plan.short):

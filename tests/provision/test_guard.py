@@ -88,7 +88,9 @@ def test_the_refusal_says_what_to_type(world: World, cluster: Topology) -> None:
         Guard(cluster).insist(plan)
 
 
-def test_the_guard_agrees_with_the_simulator_on_every_set_of_machines(world: World, cluster: Topology) -> None:
+def test_the_guard_agrees_with_the_simulator_on_every_set_of_machines(
+    world: World, cluster: Topology
+) -> None:
     """Two ways to the same answer: voters counted here, and the settled state that the simulator gives."""
     from meshlab.simulate import standing
 

@@ -31,7 +31,9 @@ def writer(workspace: Workspace) -> Journal:
     return journal
 
 
-def test_a_torn_tail_loses_only_the_rows_that_were_never_acknowledged(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_torn_tail_loses_only_the_rows_that_were_never_acknowledged(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     with writer(workspace) as journal:
         for number in range(8):
             journal.add("r", f"step-{number}", Kind.INTENT)
@@ -54,7 +56,7 @@ def test_an_altered_row_is_noticed(workspace: Workspace) -> None:
     with writer(workspace) as journal:
         journal.add("r", "vpc", Kind.RESULT, data={"vpc_id": "vpc-1"})
     with sqlite3.connect(workspace.journal) as db:
-        db.execute("UPDATE records SET data = '{\"vpc_id\":\"vpc-2\"}'")
+        db.execute('UPDATE records SET data = \'{"vpc_id":"vpc-2"}\'')
     db.close()
     with Journal(workspace.journal) as journal, pytest.raises(JournalDamaged, match="row 1"):
         journal.check()
@@ -173,5 +175,3 @@ def test_what_was_irreversible_in_one_life_does_not_bind_the_next(workspace: Wor
 def test_a_directory_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="cannot be opened"):
         Journal(tmp_path / "missing" / "journal.sqlite")
-
-

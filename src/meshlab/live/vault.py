@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     import requests
 
-Kind = Literal["unreachable", "unknown-outcome", "sealed", "not-initialised", "denied", "invalid", "not-found", "failed"]
+Kind = Literal[
+    "unreachable", "unknown-outcome", "sealed", "not-initialised", "denied", "invalid", "not-found", "failed"
+]
 
 
 class VaultError(LiveError):
@@ -98,7 +100,10 @@ class InitKeys:
             data = json.loads(reply.reveal())
             return cls(
                 tuple(Secret(str(key), name="Vault unseal key") for key in data.get("keys_base64", ())),
-                tuple(Secret(str(key), name="Vault recovery key") for key in data.get("recovery_keys_base64") or ()),
+                tuple(
+                    Secret(str(key), name="Vault recovery key")
+                    for key in data.get("recovery_keys_base64") or ()
+                ),
                 Secret(str(data["root_token"]), name="Vault root token"),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -167,7 +172,12 @@ class VaultClient:
     def with_token(self, token: Secret[str] | Secret[bytes]) -> VaultClient:
         """Gives a client of the same server that sends this token."""
         return VaultClient(
-            self.url, name=self.name, token=token, tls=self._tls, headers=self._headers, timeout_s=self._timeout_s
+            self.url,
+            name=self.name,
+            token=token,
+            tls=self._tls,
+            headers=self._headers,
+            timeout_s=self._timeout_s,
         )
 
     # -- state
@@ -181,7 +191,9 @@ class VaultClient:
         else:
             code, data = answer.status_code, _json(answer)
         if "initialized" not in data:
-            raise VaultError("unreachable", _status_text(data) or f"no Vault answers there (HTTP {code})", self.name)
+            raise VaultError(
+                "unreachable", _status_text(data) or f"no Vault answers there (HTTP {code})", self.name
+            )
         return Health(
             code,
             bool(data["initialized"]),
@@ -199,7 +211,12 @@ class VaultClient:
     # -- once in a life
 
     def initialize(
-        self, keep: Callable[[Secret[bytes]], None], *, shares: int = 5, threshold: int = 3, auto_unseal: bool = False
+        self,
+        keep: Callable[[Secret[bytes]], None],
+        *,
+        shares: int = 5,
+        threshold: int = 3,
+        auto_unseal: bool = False,
     ) -> InitKeys:
         """Initialises Vault. The reply is the only copy of the keys: `keep` gets its bytes before they are read.
 
@@ -231,7 +248,9 @@ class VaultClient:
     def join(self, leader_url: str, *, ca_certificate: str = "") -> None:
         """Makes this server join the raft group of another (where the config's retry_join does not)."""
         with self._errors(changing=True):
-            self._client.sys.join_raft_cluster(leader_api_addr=leader_url, retry=True, leader_ca_cert=ca_certificate or None)
+            self._client.sys.join_raft_cluster(
+                leader_api_addr=leader_url, retry=True, leader_ca_cert=ca_certificate or None
+            )
 
     def raft_peers(self) -> tuple[RaftPeer, ...]:
         """Gives the members of the raft group."""

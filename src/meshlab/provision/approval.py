@@ -67,8 +67,14 @@ def consume(approval: Approval | None, plan: Plan, journal: Journal, run: str) -
         There is none, it is for another plan, was used before, or is too old.
     """
     if approval is None:
-        raise NotApproved(f"this plan changes {len(plan.changes)} things: type `{phrase(plan)}` to approve it")
+        raise NotApproved(
+            f"this plan changes {len(plan.changes)} things: type `{phrase(plan)}` to approve it"
+        )
     if approval.plan_hash != plan.hash:
-        raise NotApproved(f"the approval is for another plan ({approval.plan_hash[:8]}), not for {plan.short}")
+        raise NotApproved(
+            f"the approval is for another plan ({approval.plan_hash[:8]}), not for {plan.short}"
+        )
     if not journal.use_approval(approval.nonce, plan.hash, approval.purpose, run):
-        raise NotApproved(f"the approval was used before or is too old: type `{phrase(plan, approval.purpose)}` again")
+        raise NotApproved(
+            f"the approval was used before or is too old: type `{phrase(plan, approval.purpose)}` again"
+        )

@@ -214,7 +214,13 @@ class Attempt:
         if isinstance(error, ClaimsFailed):
             data |= error.result
         self._journal.add(
-            self._run, self._step.id, kind, str(error), attempt=self._attempts, request_id=error.request_id, data=data
+            self._run,
+            self._step.id,
+            kind,
+            str(error),
+            attempt=self._attempts,
+            request_id=error.request_id,
+            data=data,
         )
 
     def _pause(self, pause: float, reason: str) -> float:
@@ -242,9 +248,7 @@ def open_intent(history: list[Record]) -> Record | None:
     for record in history:
         if record.kind is Kind.INTENT:
             found = record
-        elif record.kind in SETTLED or record.kind is Kind.NEVER_HAPPENED:
-            found = None
-        elif record.kind is Kind.FAILED and record.data.get("reaction") == "retry":
+        elif record.kind in SETTLED or record.kind is Kind.NEVER_HAPPENED or (record.kind is Kind.FAILED and record.data.get("reaction") == "retry"):
             found = None
     return found
 

@@ -55,7 +55,7 @@ def plan_bringup(
     """
     draft = Draft(topology, target)
     if mode != "direct":
-        raise CannotPlan("bring-up through Omni is not there yet: plan with mode=\"direct\"")
+        raise CannotPlan('bring-up through Omni is not there yet: plan with mode="direct"')
     check(draft)
     aws_steps(draft)
     machine_steps(draft)
@@ -76,7 +76,9 @@ def drift(topology: Topology, target: Target) -> tuple[Difference, ...]:
     """Gives where the live systems differ from the topology; nothing where they are as it says."""
     plan = plan_bringup(topology, target, fresh=True)
     return tuple(
-        Difference(step.id, step.title, str(plan.actions[step.id]), plan.reasons.get(step.id, "it is not there"))
+        Difference(
+            step.id, step.title, str(plan.actions[step.id]), plan.reasons.get(step.id, "it is not there")
+        )
         for step in plan
         if plan.actions[step.id] in CHANGING
     )

@@ -12,9 +12,14 @@ from meshlab.live.target import Target
 from meshlab.provision.strongbox import Strongbox
 
 if TYPE_CHECKING:
+    import ssl
+
     from meshlab.live.aws.session import AwsSession, Exchange
+    from meshlab.live.kubernetes import KubernetesApi
+    from meshlab.live.secret import Secret
     from meshlab.live.talos.client import TalosClient
     from meshlab.live.talos.talosconfig import Talosconfig
+    from meshlab.live.vault import VaultClient
     from meshlab.model import Topology
 
 TALOS_SECRETS = "talos secrets"
@@ -33,6 +38,8 @@ class Connections:
         self._lock = threading.RLock()
         self._open = ExitStack()
         self._aws: AwsSession | None = None
+        self._kubernetes: KubernetesApi | None = None
+        self._proxy_tls: ssl.SSLContext | None = None
         self._heard = threading.local()
 
     def __enter__(self) -> Connections:
@@ -81,7 +88,9 @@ class Connections:
         kept = self.strongbox.get(TALOSCONFIG)
         return None if kept is None else Talosconfig.from_yaml(Secret(kept.reveal_text(), name="talosconfig"))
 
-    def talos(self, address: str, *, maintenance: bool = False, timeout_s: float | None = None) -> TalosClient:
+    def talos(
+        self, address: str, *, maintenance: bool = False, timeout_s: float | None = None
+    ) -> TalosClient:
         """Gives a client of one machine, to be used in a `with` block.
 
         Parameters
@@ -96,6 +105,56 @@ class Connections:
         config = None if maintenance else self.talosconfig
         timeout = self.target.patience.call if timeout_s is None else timeout_s
         return TalosClient(address, config, timeout_s=timeout, dial=self.target.dial)
+
+    # -- Kubernetes, and Vault through it
+
+    @property
+    def kubernetes(self) -> KubernetesApi:
+        """The Kubernetes API over all control planes.
+
+        Raises
+        ------
+        StrongboxError
+            There is no kubeconfig yet.
+        """
+        from meshlab.live.kubernetes import Timeouts, connect
+
+        with self._lock:
+            if self._kubernetes is None:
+                config = self.talosconfig
+                masters = config.endpoints if config else ()
+                answer = self.target.patience.call
+                self._kubernetes = self._open.enter_context(
+                    connect(
+                        self.strongbox.need(KUBECONFIG),
+                        dial=self.target.dial,
+                        timeouts=Timeouts(connect_s=min(3.0, answer), answer_s=answer),
+                        endpoints=[f"https://{address}:6443" for address in masters],
+                    )
+                )
+            return self._kubernetes
+
+    def vault(self, pod: str, token: Secret[str] | None = None) -> VaultClient:
+        """Gives a client of one Vault pod through the Kubernetes API's pod proxy, for a `with` block."""
+        from meshlab.live.vault import VaultClient
+        from meshlab.provision.manifests_vault import NAMESPACE, PORT
+
+        api = self.kubernetes
+        # The API server in use answers now, or this moves on to one that does: hvac knows only one URL.
+        api.text("GET", "/version")
+        url = api.pod_proxy_url(NAMESPACE, pod, PORT, "https")
+        return VaultClient(url, name=pod, token=token, tls=self._tls(), timeout_s=self.target.patience.call)
+
+    def _tls(self) -> ssl.SSLContext:
+        import ssl
+
+        with self._lock:
+            if self._proxy_tls is None:
+                files = self.kubernetes.files
+                self._proxy_tls = ssl.create_default_context(cafile=files.authority)
+                if files.certificate:
+                    self._proxy_tls.load_cert_chain(files.certificate, files.key)
+            return self._proxy_tls
 
     def machines_down(self, topology: Topology) -> Iterable[str]:
         """Gives the machines that do not answer on the Talos API now."""

@@ -80,6 +80,3 @@ class Context:
                 raise StepFailed(f"{what}: not within {deadline_s:.0f} s; last seen: {reason or 'nothing'}")
             if self.stop.wait(self.target.patience.poll):
                 raise StepFailed(f"{what}: the run was stopped while waiting", "retry")
-
-
-

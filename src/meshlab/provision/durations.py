@@ -36,5 +36,7 @@ def duration(name: str, target: Target) -> Distribution:
     """Gives how long a kind of step takes on a target, in seconds."""
     median, sigma, embedded = _SECONDS[name]
     if target.real:
-        return Distribution.lognormal(median, sigma, "facts talos-omni-kubespan 5.3, live-bringup 1.4 and 2.3 [E]")
+        return Distribution.lognormal(
+            median, sigma, "facts talos-omni-kubespan 5.3, live-bringup 1.4 and 2.3 [E]"
+        )
     return Distribution.lognormal(embedded, 0.3, "embedded cluster [E]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from meshlab.live.target import Target
@@ -31,7 +31,7 @@ class Draft:
 
     def add(self, id: str, operation: str, title: str, why: str, takes: str, *needs: str, **more: Any) -> str:
         """Adds a step and gives its id, for those that need it. Without a system, the id's first part is it."""
-        system: System = more.pop("system", None) or id.split("/")[0]
+        system = cast(System, more.pop("system", None) or id.split("/")[0])
         self.steps.append(
             Step(
                 id=id,
@@ -97,12 +97,18 @@ def security_rules(draft: Draft) -> list[dict[str, Any]]:
     names = {m.name for m in draft.cloud}
     firewall = next((f for f in draft.topology.of(Firewall) if names & set(f.machines)), None)
     if firewall is None:
-        raise CannotPlan("no firewall in the spec guards the EC2 machines: write one, so that what is open is said")
+        raise CannotPlan(
+            "no firewall in the spec guards the EC2 machines: write one, so that what is open is said"
+        )
     rules = []
     for rule in firewall.rules:
         peers = [_peer(draft.topology, firewall, source) for source in rule.sources]
         for port, what in _NEVER_PUBLIC.items():
-            if rule.ports[0] <= port <= rule.ports[1] and rule.protocol == "tcp" and set(peers) & set(_ANYWHERE):
+            if (
+                rule.ports[0] <= port <= rule.ports[1]
+                and rule.protocol == "tcp"
+                and set(peers) & set(_ANYWHERE)
+            ):
                 raise CannotPlan(
                     f"{firewall.name} opens {what} (tcp {port}) to the world; name the operators' ranges instead"
                 )
@@ -127,7 +133,9 @@ def _peer(topology: Topology, firewall: Firewall, source: str) -> str:
     try:
         return str(ipaddress.ip_network(source))
     except ValueError:
-        raise CannotPlan(f"{firewall.name}: {source!r} is neither a network, a site nor the firewall's own name") from None
+        raise CannotPlan(
+            f"{firewall.name}: {source!r} is neither a network, a site nor the firewall's own name"
+        ) from None
 
 
 def cluster_settings(draft: Draft) -> dict[str, Any]:
@@ -171,7 +179,12 @@ def node_settings(draft: Draft, machine: Machine) -> dict[str, Any]:
         match = 'disk.transport == "nvme" && !system_disk' if own else "system_disk"
         size = f"{max(1, int(workload.storage / MIB))}MiB"
         volumes.append(
-            {"name": volume_name(workload), "disk_match": match, "min_size": size, "max_size": None if own else size}
+            {
+                "name": volume_name(workload),
+                "disk_match": match,
+                "min_size": size,
+                "max_size": None if own else size,
+            }
         )
         if not own and system and system.size:
             # What is left to the system's own data, so that the volume finds room on the one disk.

@@ -110,19 +110,21 @@ class Guard:
                 standing.add(name)
         return frozenset(standing)
 
-    def _danger(
-        self, group: RaftGroup, before: frozenset[str], left: frozenset[str], down: set[str]
-    ) -> str:
+    def _danger(self, group: RaftGroup, before: frozenset[str], left: frozenset[str], down: set[str]) -> str:
         total, margin = len(group.voters), len(left) - group.quorum
         lost = sorted(before - left)
         already = sorted(set(group.voters) - before)
         said = f"it takes {_and(lost)} down" + (f" while {_and(already)} is down already" if already else "")
         if margin < 0:
-            cost = f"{group.name} would have {len(left)} of {total} voters and needs {group.quorum}: no quorum"
+            cost = (
+                f"{group.name} would have {len(left)} of {total} voters and needs {group.quorum}: no quorum"
+            )
             return f"{said}: {cost}{self._consequences(down | set(lost))}"
         gentlest = total - 1 - group.quorum
         if margin == 0 and gentlest > 0:
-            way = "bring back " + _and(already) + " first" if already else "take them down one after the other"
+            way = (
+                "bring back " + _and(already) + " first" if already else "take them down one after the other"
+            )
             return f"{said}: {group.name} would be one loss away from losing its quorum, which can be avoided: {way}"
         return ""
 

@@ -52,7 +52,9 @@ def executed(plan: Plan, topology: Topology, records: Iterable[Record]) -> Timel
                 starts.setdefault(row.step, time)
             if row.kind in SETTLED:
                 spans.append((plan[row.step], starts.get(row.step, time), time))
-        events.append(Event(time, row.step, row.text or str(row.kind), str(row.kind), (f"journal:{row.seq}",)))
+        events.append(
+            Event(time, row.step, row.text or str(row.kind), str(row.kind), (f"journal:{row.seq}",))
+        )
     return Timeline(
         "executed", horizon, tuple(_lanes(plan, topology, spans, horizon)), tuple(events), epoch=epoch
     )
@@ -68,13 +70,13 @@ def _lanes(
         for effect in step.effects:
             if effect.component not in topology:
                 continue
-            lane = changes.setdefault(effect.component, [])
+            told = changes.setdefault(effect.component, [])
             if effect.during is not None:
-                lane.append((start, effect.during, step.title))
+                told.append((start, effect.during, step.title))
                 if effect.after is None:
-                    lane.append((end, None, f"done: {step.title}"))
+                    told.append((end, None, f"done: {step.title}"))
             if effect.after is not None:
-                lane.append((end, effect.after, step.title))
+                told.append((end, effect.after, step.title))
     intervals: list[Interval] = []
     for component in sorted(changes):
         lane = Lane(component, first, cause)

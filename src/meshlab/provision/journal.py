@@ -221,9 +221,7 @@ class Journal:
 
     # -- approvals
 
-    def enter_approval(
-        self, nonce: str, plan_hash: str, purpose: str, person: str, expires: float
-    ) -> None:
+    def enter_approval(self, nonce: str, plan_hash: str, purpose: str, person: str, expires: float) -> None:
         with self._transaction() as db:
             db.execute(
                 "INSERT INTO approvals (nonce, plan_hash, purpose, person, given, expires) VALUES (?,?,?,?,?,?)",
@@ -243,7 +241,8 @@ class Journal:
     def overrides(self, plan_hash: str, run: str) -> bool:
         """Says whether the guard's refusals were overridden for this run of this plan."""
         rows = self._rows(
-            "SELECT 1 FROM approvals WHERE plan_hash = ? AND purpose = 'override' AND used_by = ?", (plan_hash, run)
+            "SELECT 1 FROM approvals WHERE plan_hash = ? AND purpose = 'override' AND used_by = ?",
+            (plan_hash, run),
         )
         return bool(rows)
 
@@ -322,7 +321,9 @@ class Journal:
     def _check_fence(self, db: sqlite3.Connection) -> None:
         current = int(self._get("fence", "0"))
         if self.fence != current:
-            raise Fenced(f"another runner (fence {current}) has taken over from this one (fence {self.fence})")
+            raise Fenced(
+                f"another runner (fence {current}) has taken over from this one (fence {self.fence})"
+            )
 
     def _rows(self, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with self._lock:

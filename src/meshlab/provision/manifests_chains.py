@@ -23,15 +23,38 @@ class Chain:
 # Readiness is by lag, asked inside the pod; liveness is "the process is there" only: a sync may take days.
 CHAINS = {
     "solana": Chain(
-        ("agave-validator", "--ledger", "/data", "--rpc-port", "8899", "--full-rpc-api", "--no-voting", "--private-rpc"),
+        (
+            "agave-validator",
+            "--ledger",
+            "/data",
+            "--rpc-port",
+            "8899",
+            "--full-rpc-api",
+            "--no-voting",
+            "--private-rpc",
+        ),
         8899,
         ("sh", "-c", "curl -sf http://127.0.0.1:8899/health | grep -qx ok"),
         120,
     ),
     "ethereum": Chain(
-        ("geth", "--datadir", "/data", "--http", "--http.addr", "0.0.0.0", "--http.vhosts=*", "--authrpc.jwtsecret", "/jwt/jwt.hex"),
+        (
+            "geth",
+            "--datadir",
+            "/data",
+            "--http",
+            "--http.addr",
+            "0.0.0.0",
+            "--http.vhosts=*",
+            "--authrpc.jwtsecret",
+            "/jwt/jwt.hex",
+        ),
         8545,
-        ("sh", "-c", "geth attach --datadir /data --exec 'eth.syncing === false && net.peerCount > 0' | grep -qx true"),
+        (
+            "sh",
+            "-c",
+            "geth attach --datadir /data --exec 'eth.syncing === false && net.peerCount > 0' | grep -qx true",
+        ),
         300,
     ),
     "tron": Chain(
@@ -55,11 +78,17 @@ def service(role: str) -> Manifest:
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": _meta(role),
-        "spec": {"clusterIP": "None", "selector": _labels(role), "ports": [{"name": "rpc", "port": port, "targetPort": port}]},
+        "spec": {
+            "clusterIP": "None",
+            "selector": _labels(role),
+            "ports": [{"name": "rpc", "port": port, "targetPort": port}],
+        },
     }
 
 
-def stateful_set(role: str, *, name: str, machine: str, image: str, storage: int, cores: float, memory: int) -> Manifest:
+def stateful_set(
+    role: str, *, name: str, machine: str, image: str, storage: int, cores: float, memory: int
+) -> Manifest:
     """One replica (two with one identity could be slashed), pinned by its volume; requests equal limits.
 
     Parameters
@@ -81,14 +110,23 @@ def stateful_set(role: str, *, name: str, machine: str, image: str, storage: int
         "ports": [{"name": "rpc", "containerPort": chain.port}],
         "resources": {"requests": size, "limits": dict(size)},
         "volumeMounts": mounts,
-        "readinessProbe": {"exec": {"command": list(chain.ready)}, "periodSeconds": 2, "timeoutSeconds": 2, "failureThreshold": 2},
+        "readinessProbe": {
+            "exec": {"command": list(chain.ready)},
+            "periodSeconds": 2,
+            "timeoutSeconds": 2,
+            "failureThreshold": 2,
+        },
     }
     where = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [machine]}]}
-    anti = [{"labelSelector": {"matchLabels": {"meshlab/kind": "chain"}}, "topologyKey": "kubernetes.io/hostname"}]
+    anti = [
+        {"labelSelector": {"matchLabels": {"meshlab/kind": "chain"}}, "topologyKey": "kubernetes.io/hostname"}
+    ]
     pod: Manifest = {
         "terminationGracePeriodSeconds": chain.grace_s,
         "affinity": {
-            "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [where]}},
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [where]}
+            },
             "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": anti},
         },
         "containers": [container],

@@ -17,7 +17,9 @@ def storage_class() -> Manifest:
     }
 
 
-def volume(name: str, *, machine: str, path: str, storage: int, claim: tuple[str, str] | None = None) -> Manifest:
+def volume(
+    name: str, *, machine: str, path: str, storage: int, claim: tuple[str, str] | None = None
+) -> Manifest:
     """A local volume of a machine.
 
     Parameters

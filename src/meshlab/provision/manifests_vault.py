@@ -28,7 +28,11 @@ def host(pod: str) -> str:
 def certificate_names(replicas: int) -> list[str]:
     """Gives the names that Vault's certificate must be good for (a wildcard covers the pods' short names)."""
     services = [SET, f"{SET}-active", HEADLESS]
-    names = [name for s in services for name in (s, f"{s}.{NAMESPACE}", f"{s}.{NAMESPACE}.svc", f"{s}.{NAMESPACE}.svc.cluster.local")]
+    names = [
+        name
+        for s in services
+        for name in (s, f"{s}.{NAMESPACE}", f"{s}.{NAMESPACE}.svc", f"{s}.{NAMESPACE}.svc.cluster.local")
+    ]
     names += [f"*.{HEADLESS}", f"*.{HEADLESS}.{NAMESPACE}.svc.cluster.local"]
     names += [host(pod) for pod in pods(replicas)] + [f"{pod}.{HEADLESS}" for pod in pods(replicas)]
     return [*names, "localhost"]
@@ -122,7 +126,12 @@ def accounts() -> list[Manifest]:
 
 
 def config_map(text: str) -> Manifest:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta("vault-config"), "data": {"vault.hcl": text}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": _meta("vault-config"),
+        "data": {"vault.hcl": text},
+    }
 
 
 def services() -> list[Manifest]:
@@ -131,7 +140,12 @@ def services() -> list[Manifest]:
     cluster = {"name": "cluster", "port": 8201, "targetPort": 8201}
 
     def service(name: str, **spec: Any) -> Manifest:
-        return {"apiVersion": "v1", "kind": "Service", "metadata": _meta(name), "spec": {"selector": dict(LABELS), "ports": ports, **spec}}
+        return {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": _meta(name),
+            "spec": {"selector": dict(LABELS), "ports": ports, **spec},
+        }
 
     return [
         service(HEADLESS, clusterIP="None", publishNotReadyAddresses=True, ports=[*ports, cluster]),
@@ -181,7 +195,9 @@ def stateful_set(replicas: int, *, image: str, storage: int, cores: float, memor
         "readinessProbe": _probe("standbyok=true&perfstandbyok=true", periodSeconds=2, failureThreshold=2),
         # Sealed and not initialised are alive: people must come, a restart would only seal it again.
         "livenessProbe": _probe(
-            "standbyok=true&perfstandbyok=true&sealedcode=204&uninitcode=204", initialDelaySeconds=60, periodSeconds=10
+            "standbyok=true&perfstandbyok=true&sealedcode=204&uninitcode=204",
+            initialDelaySeconds=60,
+            periodSeconds=10,
         ),
         "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "sleep 5"]}}},
         "securityContext": {
@@ -255,8 +271,14 @@ def _environment() -> list[Manifest]:
         field("VAULT_K8S_NAMESPACE", "metadata.namespace"),
         field("VAULT_RAFT_NODE_ID", "metadata.name"),
         field("BAO_RAFT_NODE_ID", "metadata.name"),
-        {"name": "VAULT_API_ADDR", "value": f"https://$(HOSTNAME).{HEADLESS}.{NAMESPACE}.svc.cluster.local:{PORT}"},
-        {"name": "VAULT_CLUSTER_ADDR", "value": f"https://$(HOSTNAME).{HEADLESS}.{NAMESPACE}.svc.cluster.local:8201"},
+        {
+            "name": "VAULT_API_ADDR",
+            "value": f"https://$(HOSTNAME).{HEADLESS}.{NAMESPACE}.svc.cluster.local:{PORT}",
+        },
+        {
+            "name": "VAULT_CLUSTER_ADDR",
+            "value": f"https://$(HOSTNAME).{HEADLESS}.{NAMESPACE}.svc.cluster.local:8201",
+        },
         {"name": "SKIP_SETCAP", "value": "true"},
         {"name": "SKIP_CHOWN", "value": "true"},
     ]

@@ -168,7 +168,14 @@ def aws_removal(draft: Draft) -> None:
     instances = [f"aws/{m.name}" for m in draft.cloud]
     subnets = [step for step in by_id if step.startswith("aws/subnet-")]
     last = [_remove(draft, by_id[i], "terminate", *before) for i in instances]
-    for group in (["aws/launch-template"], ["aws/security-group"], ["aws/routes"], ["aws/gateway"], subnets, ["aws/vpc"]):
+    for group in (
+        ["aws/launch-template"],
+        ["aws/security-group"],
+        ["aws/routes"],
+        ["aws/gateway"],
+        subnets,
+        ["aws/vpc"],
+    ):
         last = [_remove(draft, by_id[i], "aws-call", *last) for i in group if i in by_id]
     retired = draft.add(
         "remove/strongbox",

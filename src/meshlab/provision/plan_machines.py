@@ -30,7 +30,9 @@ def machine_steps(draft: Draft) -> None:
         natural_key="strongbox",
     )
     configured = [_configure(draft, machine, started, credentials) for machine in topology.machines]
-    of_masters = [step for step, m in zip(configured, topology.machines, strict=True) if m.role == "control-plane"]
+    of_masters = [
+        step for step, m in zip(configured, topology.machines, strict=True) if m.role == "control-plane"
+    ]
     ready = draft.add(
         "talos/ready",
         "talos.ready-to-bootstrap",

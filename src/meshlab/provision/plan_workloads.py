@@ -63,7 +63,11 @@ def _vault(draft: Draft, local: str, nodes: str, revoke_root: bool) -> list[str]
     pods = vault.pods(replicas)
     size = _size(workload)
     space = _apply(
-        draft, "vault-namespace", vault.namespace(), "Pod security is said here, not left to the cluster's default.", nodes
+        draft,
+        "vault-namespace",
+        vault.namespace(),
+        "Pod security is said here, not left to the cluster's default.",
+        nodes,
     )
     accounts = [
         _apply(
@@ -101,20 +105,39 @@ def _vault(draft: Draft, local: str, nodes: str, revoke_root: bool) -> list[str]
         region=site.region if site else "",
         key=f"alias/{draft.topology.name}-vault",
     )
-    config = _apply(draft, "vault-config", vault.config_map(text), "Raft storage, TLS, who to join; no secret in it.", space)
+    config = _apply(
+        draft,
+        "vault-config",
+        vault.config_map(text),
+        "Raft storage, TLS, who to join; no secret in it.",
+        space,
+    )
     services = [
-        _apply(draft, f"vault-service-{m['metadata']['name']}", m, "Pods find each other by name; clients only meet pods that can serve.", space)
+        _apply(
+            draft,
+            f"vault-service-{m['metadata']['name']}",
+            m,
+            "Pods find each other by name; clients only meet pods that can serve.",
+            space,
+        )
         for m in vault.services()
     ]
     budget = _apply(
-        draft, "vault-budget", vault.disruption_budget(), "A drain may take one Vault pod at a time, never two.", space
+        draft,
+        "vault-budget",
+        vault.disruption_budget(),
+        "A drain may take one Vault pod at a time, never two.",
+        space,
     )
     volumes = [
         _apply(
             draft,
             f"vault-volume-{machine}",
             storage.volume(
-                f"vault-{machine}", machine=machine, path=f"/var/mnt/{volume_name(workload)}", storage=size["storage"]
+                f"vault-{machine}",
+                machine=machine,
+                path=f"/var/mnt/{volume_name(workload)}",
+                storage=size["storage"],
             ),
             "A local volume on this master; it does not move, and neither does the pod that gets it.",
             local,
@@ -162,7 +185,11 @@ def _vault(draft: Draft, local: str, nodes: str, revoke_root: bool) -> list[str]
         listening,
         settings={"pods": pods, "shares": 5, "threshold": 3, "seal": workload.seal or "shamir"},
         natural_key="sys/init of every pod; the strongbox",
-        preconditions=("no pod is initialised", "no record of an earlier init", "the strongbox can be written"),
+        preconditions=(
+            "no pod is initialised",
+            "no record of an earlier init",
+            "the strongbox can be written",
+        ),
         irreversible=True,
     )
     unsealed = []
@@ -236,7 +263,12 @@ def _vault(draft: Draft, local: str, nodes: str, revoke_root: bool) -> list[str]
         "vault-call",
         policy,
         settings=common
-        | {"role": "chains", "policy": "chains", "namespaces": [chains.NAMESPACE], "host": "https://kubernetes.default.svc"},
+        | {
+            "role": "chains",
+            "policy": "chains",
+            "namespaces": [chains.NAMESPACE],
+            "host": "https://kubernetes.default.svc",
+        },
     )
     last = [voters, engine, auth]
     if revoke_root:
@@ -271,7 +303,11 @@ def _chains(draft: Draft, local: str, nodes: str) -> list[str]:
                         "Made for this cluster: a well-known chart ships the same one to everybody.",
                         "apply",
                         space,
-                        settings={"name": chains.JWT_SECRET, "namespace": chains.NAMESPACE, "kept": ["ethereum jwt"]},
+                        settings={
+                            "name": chains.JWT_SECRET,
+                            "namespace": chains.NAMESPACE,
+                            "kept": ["ethereum jwt"],
+                        },
                     )
                 )
             claim = (chains.NAMESPACE, f"data-{name}-0")
@@ -291,7 +327,11 @@ def _chains(draft: Draft, local: str, nodes: str) -> list[str]:
                 )
             )
             if number == 0:
-                needs.append(_apply(draft, f"{name}-service", chains.service(role), "A stable name for its calls.", space))
+                needs.append(
+                    _apply(
+                        draft, f"{name}-service", chains.service(role), "A stable name for its calls.", space
+                    )
+                )
             applied = _apply(
                 draft,
                 f"{name}-statefulset",
@@ -328,12 +368,17 @@ def _verify(draft: Draft, needs: list[str]) -> None:
         intent="check",
         settings={
             "machines": [
-                {"name": m.name, "role": m.role, "address": m.address, "place": m.place} for m in topology.machines
+                {"name": m.name, "role": m.role, "address": m.address, "place": m.place}
+                for m in topology.machines
             ],
             "cloud": [m.name for m in draft.cloud],
             "vault": vault.pods(workload.replicas) if workload else [],
             "chains": [
-                {"role": w.role, "pod": f"{w.name if len(w.machines) == 1 else f'{w.name}-{n}'}-0", "machine": machine}
+                {
+                    "role": w.role,
+                    "pod": f"{w.name if len(w.machines) == 1 else f'{w.name}-{n}'}-0",
+                    "machine": machine,
+                }
                 for w in draft.chains()
                 for n, machine in enumerate(w.machines)
             ],

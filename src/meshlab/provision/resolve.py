@@ -47,7 +47,9 @@ def resolve(operation: Operation, context: Context, intended_at: float) -> Resol
             _pause(context)
             continue
         if isinstance(probe, Found) and not probe.differs and not remove:
-            return Resolution("adopted", "found by " + (operation.step.natural_key or "looking"), probe.result)
+            return Resolution(
+                "adopted", "found by " + (operation.step.natural_key or "looking"), probe.result
+            )
         if isinstance(probe, Found):
             return Resolution("never-happened", "; ".join(probe.differs) or "it is still there")
         if time.monotonic() >= lag_over:
@@ -58,7 +60,9 @@ def resolve(operation: Operation, context: Context, intended_at: float) -> Resol
     if isinstance(probe, Unclear):
         return Resolution("needs-you", probe.reason)
     if operation.never_happened(context):
-        return Resolution("never-happened", probe.reason or "it is not there, and reads have had time to show it")
+        return Resolution(
+            "never-happened", probe.reason or "it is not there, and reads have had time to show it"
+        )
     return Resolution(
         "needs-you",
         f"{operation.step.title} was begun at {_clock(intended_at)} and may have happened, but nothing shows it"

@@ -79,7 +79,13 @@ def carry(
                 guard = Guard(topology, lambda: connections.machines_down(topology))
             started(journal)
             executor = Executor(
-                plan, context, journal, guard=guard, boundary=boundary, waits_on_hold=True, lost=lease.lost.is_set
+                plan,
+                context,
+                journal,
+                guard=guard,
+                boundary=boundary,
+                waits_on_hold=True,
+                lost=lease.lost.is_set,
             )
             try:
                 return executor.run()

@@ -77,7 +77,8 @@ class AwsOperation(Operation):
         if len(found) > 1:
             names = ", ".join(thing.id for thing in found)
             raise StepFailed(
-                f"there are {len(found)} of {self.step.title!r} with our tags: {names}; remove all but one", "needs-you"
+                f"there are {len(found)} of {self.step.title!r} with our tags: {names}; remove all but one",
+                "needs-you",
             )
         return found[0] if found else None
 
@@ -142,14 +143,18 @@ class Preflight(Waiting):
             kind = str(self.settings["instance_type"])
             lacking = sorted(set(wanted) - set(compute.zones_offering(aws, kind)))
             if lacking:
-                raise StepFailed(f"{kind} cannot be had in {', '.join(lacking)}; choose another instance type or zone")
+                raise StepFailed(
+                    f"{kind} cannot be had in {', '.join(lacking)}; choose another instance type or zone"
+                )
             quota, need = compute.vcpu_quota(aws), float(self.settings["cores"])
             if quota < need:
                 raise StepFailed(
                     f"the account may run {quota:.0f} standard vCPUs and {need:.0f} are needed: raise the quota L-1216C47A"
                 )
             image = compute.talos_image(aws, str(self.settings["talos"]))
-        return Found({"account": identity.account, "image": image.id, "image_name": image.name, "vcpu_quota": quota})
+        return Found(
+            {"account": identity.account, "image": image.id, "image_name": image.name, "vcpu_quota": quota}
+        )
 
 
 @operation("aws.vpc")
@@ -192,7 +197,9 @@ class VpcDns(AwsOperation):
                     ("EnableDnsSupport", "enableDnsSupport"),
                     ("EnableDnsHostnames", "enableDnsHostnames"),
                 )
-                if not aws.call("ec2", "describe_vpc_attribute", VpcId=vpc, Attribute=attribute)[name]["Value"]
+                if not aws.call("ec2", "describe_vpc_attribute", VpcId=vpc, Attribute=attribute)[name][
+                    "Value"
+                ]
             ]
         return Absent(f"{', '.join(off)} is off") if off else Found({"vpc": vpc})
 
@@ -315,7 +322,8 @@ class SecurityGroup(AwsOperation):
         from meshlab.live.aws.objects import GroupRule
 
         return tuple(
-            GroupRule(r["protocol"], r["first"], r["last"], tuple(r["peers"]), r["why"]) for r in self.settings["rules"]
+            GroupRule(r["protocol"], r["first"], r["last"], tuple(r["peers"]), r["why"])
+            for r in self.settings["rules"]
         )
 
     def differences(self, thing: Any, context: Context) -> Iterator[str]:
@@ -337,9 +345,13 @@ class SecurityGroup(AwsOperation):
             group = thing.id
         wanted = single_rules(self.rules())
         for rule in self.rules():
-            peers = tuple(p for p in rule.peers if (rule.protocol, rule.first_port, rule.last_port, p) not in there)
+            peers = tuple(
+                p for p in rule.peers if (rule.protocol, rule.first_port, rule.last_port, p) not in there
+            )
             if peers:
-                authorize(aws, group, GroupRule(rule.protocol, rule.first_port, rule.last_port, peers, rule.why))
+                authorize(
+                    aws, group, GroupRule(rule.protocol, rule.first_port, rule.last_port, peers, rule.why)
+                )
         for protocol, first, last, peer in sorted(there - wanted):
             revoke(aws, group, GroupRule(protocol, first, last, (peer,)))
         return {"id": group}
@@ -402,7 +414,12 @@ class Instance(AwsOperation):
         return None if thing is not None and thing.state == "shutting-down" else thing
 
     def describe(self, thing: Any) -> Result:
-        return {"id": thing.id, "zone": thing.zone, "private_ip": thing.private_ip, "public_ip": thing.public_ip}
+        return {
+            "id": thing.id,
+            "zone": thing.zone,
+            "private_ip": thing.private_ip,
+            "public_ip": thing.public_ip,
+        }
 
     def differences(self, thing: Any, context: Context) -> Iterator[str]:
         if thing.state in ("stopping", "stopped"):
@@ -493,5 +510,6 @@ class NothingLeft(Waiting):
             left = leftovers(aws, (TAG, context.cluster), vpcs=vpcs)
         if left:
             return Absent(f"still there: {', '.join((*left.resources, *left.interfaces))}")
-        return Found({"holds": True, "said": "nothing with our tag is left, and no network interface in our VPC"})
-
+        return Found(
+            {"holds": True, "said": "nothing with our tag is left, and no network interface in our VPC"}
+        )

@@ -10,7 +10,17 @@ from typing import Any
 
 from meshlab.live.secret import Secret
 from meshlab.provision.context import Context
-from meshlab.provision.operation import Absent, Found, Operation, Probe, Reaction, Result, StepFailed, Waiting, operation
+from meshlab.provision.operation import (
+    Absent,
+    Found,
+    Operation,
+    Probe,
+    Reaction,
+    Result,
+    StepFailed,
+    Waiting,
+    operation,
+)
 
 VAULT_AUTHORITY = "vault authority"
 VAULT_CERTIFICATE = "vault certificate"
@@ -252,10 +262,14 @@ class PodsRunning(Waiting):
         wanted: dict[str, str] = dict(self.settings["pods"])
         namespace = str(self.settings["namespace"])
         with kubernetes_errors(self.step.title):
-            pods = {p["metadata"]["name"]: p for p in context.connections.kubernetes.list("v1", "Pod", namespace)}
+            pods = {
+                p["metadata"]["name"]: p for p in context.connections.kubernetes.list("v1", "Pod", namespace)
+            }
         late = [name for name in wanted if _phase(pods.get(name)) != "Running"]
         if late:
-            return Absent("; ".join(f"{name} is {_phase(pods.get(name))}{_why(pods.get(name))}" for name in late))
+            return Absent(
+                "; ".join(f"{name} is {_phase(pods.get(name))}{_why(pods.get(name))}" for name in late)
+            )
         if self.settings.get("ready"):
             unready = [name for name in wanted if not is_true(pods[name], "Ready")]
             if unready:
@@ -265,7 +279,11 @@ class PodsRunning(Waiting):
             if len(set(places.values())) < len(places):
                 return Absent(f"two pods share a machine: {places}")
             return Found({"places": places})
-        wrong = [f"{name} is on {places[name]}, not {machine}" for name, machine in wanted.items() if places[name] != machine]
+        wrong = [
+            f"{name} is on {places[name]}, not {machine}"
+            for name, machine in wanted.items()
+            if places[name] != machine
+        ]
         return Absent("; ".join(wrong)) if wrong else Found({"places": places})
 
 
@@ -280,3 +298,43 @@ def _why(pod: Mapping[str, Any] | None) -> str:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return f" ({condition.get('message', '')})"
     return ""
+
+
+@operation("kubernetes.load-balancers")
+class LoadBalancers(Operation):
+    """Services of type LoadBalancer: what AWS made for them would keep our VPC from going."""
+
+    repeatable = True
+
+    def probe(self, context: Context) -> Probe:
+        found = self._services(context)
+        names = [f"{s['metadata']['namespace']}/{s['metadata']['name']}" for s in found]
+        return Found({"services": names}) if found else Absent("there is none, or no API to ask")
+
+    def perform(self, context: Context) -> Result:
+        return {}
+
+    def undo(self, context: Context) -> Result:
+        for service in self._services(context):
+            with kubernetes_errors(self.step.title):
+                context.connections.kubernetes.remove(service)
+
+        def gone() -> Probe:
+            left = self._services(context)
+            return Absent(f"{len(left)} are still there") if left else Found()
+
+        return context.wait_until(gone, context.target.patience.deletion, self.step.title)
+
+    @staticmethod
+    def _services(context: Context) -> list[dict[str, Any]]:
+        from meshlab.live.kubernetes import KubernetesError
+        from meshlab.provision.connections import KUBECONFIG
+
+        if KUBECONFIG not in context.strongbox:
+            return []
+        try:
+            services = context.connections.kubernetes.list("v1", "Service")
+        except KubernetesError:
+            # No API: nobody can make or remove them; the proof at the end finds what they left.
+            return []
+        return [s for s in services if s.get("spec", {}).get("type") == "LoadBalancer"]

@@ -11,7 +11,17 @@ from typing import Any
 from meshlab.live.secret import Secret
 from meshlab.provision.connections import KUBECONFIG, TALOS_SECRETS, TALOSCONFIG
 from meshlab.provision.context import Context
-from meshlab.provision.operation import Absent, Found, Operation, Probe, Reaction, Result, StepFailed, Waiting, operation
+from meshlab.provision.operation import (
+    Absent,
+    Found,
+    Operation,
+    Probe,
+    Reaction,
+    Result,
+    StepFailed,
+    Waiting,
+    operation,
+)
 
 LOOK_S = 4.0
 """Deadline of a look at one machine, in seconds; a machine without power is silent, not an error."""
@@ -113,7 +123,9 @@ class WaitsForConfig(Waiting):
 
     def look(self, context: Context) -> Probe:
         address = str(self.settings["address"])
-        if context.connections.talosconfig is not None and (tag := answers(context, address, maintenance=False)):
+        if context.connections.talosconfig is not None and (
+            tag := answers(context, address, maintenance=False)
+        ):
             return Found({"version": tag, "configured": True})
         if tag := answers(context, address, maintenance=True):
             return Found({"version": tag, "configured": False})
@@ -144,7 +156,9 @@ class ApplyConfiguration(Operation):
 
         address = str(self.settings["address"])
         if not answers(context, address, maintenance=False):
-            config = machine_config(bundle(context), cluster_settings(self.settings), node_settings(self.settings))
+            config = machine_config(
+                bundle(context), cluster_settings(self.settings), node_settings(self.settings)
+            )
             with (
                 talos_errors(self.step.title, changing=True),
                 context.connections.talos(address, maintenance=True) as client,
@@ -162,7 +176,9 @@ class ApplyConfiguration(Operation):
                 client.reset(graceful=False, reboot=True, wipe=("STATE", "EPHEMERAL"))
 
         def back() -> Probe:
-            if answers(context, address, maintenance=True) and not answers(context, address, maintenance=False):
+            if answers(context, address, maintenance=True) and not answers(
+                context, address, maintenance=False
+            ):
                 return Found()
             return Absent(f"{address} is not back in maintenance mode yet")
 
@@ -226,7 +242,9 @@ class ReadyToBootstrap(Waiting):
         states = {address: etcd_state(context, address) for address in self.settings["control_plane"]}
         waiting = [a for a, state in states.items() if state not in ("Preparing", "Running")]
         if waiting:
-            return Absent(f"etcd of {', '.join(waiting)} is not ready: " + ", ".join(states[a] for a in waiting))
+            return Absent(
+                f"etcd of {', '.join(waiting)} is not ready: " + ", ".join(states[a] for a in waiting)
+            )
         return Found({"etcd": states})
 
 
@@ -305,7 +323,10 @@ class EtcdVoters(Waiting):
             seen[address] = frozenset(member.id for member in members)
         if len(set(seen.values())) > 1:
             return Absent("the control planes list different members")
-        with talos_errors(self.step.title), context.connections.talos(next(iter(seen)), timeout_s=LOOK_S) as client:
+        with (
+            talos_errors(self.step.title),
+            context.connections.talos(next(iter(seen)), timeout_s=LOOK_S) as client,
+        ):
             leader = int(client.etcd_status().leader)
         return Found({"voters": wanted}) if leader else Absent("no leader yet")
 
@@ -327,7 +348,9 @@ class Kubeconfig(Operation):
                 context.strongbox.put(KUBECONFIG, client.kubeconfig(), replace=True)
             return Found({"kept": KUBECONFIG})
 
-        return context.wait_until(lambda: _patiently(fetch), context.target.patience.kubernetes_api, self.step.title)
+        return context.wait_until(
+            lambda: _patiently(fetch), context.target.patience.kubernetes_api, self.step.title
+        )
 
 
 def _patiently(look: Any) -> Probe:
@@ -391,7 +414,10 @@ class Reboot(Operation):
         began = time.monotonic()
 
         def back() -> Probe:
-            with talos_errors(self.step.title), context.connections.talos(address, timeout_s=LOOK_S) as client:
+            with (
+                talos_errors(self.step.title),
+                context.connections.talos(address, timeout_s=LOOK_S) as client,
+            ):
                 now = client.boot_id()
             return Found({"boot_id": now}) if now != before else Absent("it has not gone down yet")
 

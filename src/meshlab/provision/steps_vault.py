@@ -32,6 +32,7 @@ ROOT_REVOKED = "vault root token revoked"
 @contextmanager
 def vault_errors(what: str) -> Iterator[None]:
     """Turns a Vault error into what the executor does about it."""
+    from meshlab.live.kubernetes import KubernetesError
     from meshlab.live.vault import VaultError
 
     reactions: dict[str, Reaction] = {
@@ -45,6 +46,8 @@ def vault_errors(what: str) -> Iterator[None]:
         yield
     except VaultError as error:
         raise StepFailed(f"{what}: {error}", reactions.get(error.kind, "stop")) from None
+    except KubernetesError as error:
+        raise StepFailed(f"{what}: {error}", "retry") from None
 
 
 def keys(context: Context) -> InitKeys:
@@ -76,7 +79,7 @@ def active(context: Context, pods: list[str]) -> Iterator[VaultClient]:
         except StepFailed:
             continue
         if found:
-            with context.connections.vault(pod, token) as client:
+            with vault_errors(f"talking to {pod}"), context.connections.vault(pod, token) as client:
                 yield client
             return
     raise StepFailed("no Vault pod is active now", "retry")
@@ -183,7 +186,10 @@ class Voters(Waiting):
         state = autopilot(context, pods)
         waiting = [server.node for server in state.servers if server.status not in ("leader", "voter")]
         if len(state.voters) < len(pods):
-            return Absent(f"{len(state.voters)} of {len(pods)} are voters" + (f"; not yet: {', '.join(waiting)}" if waiting else ""))
+            return Absent(
+                f"{len(state.voters)} of {len(pods)} are voters"
+                + (f"; not yet: {', '.join(waiting)}" if waiting else "")
+            )
         if not state.healthy:
             return Absent("autopilot does not call the group healthy yet")
         return Found({"voters": list(state.voters), "failure_tolerance": state.failure_tolerance})

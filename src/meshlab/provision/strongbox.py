@@ -35,7 +35,9 @@ class Strongbox:
         Used instead of a key file where given.
     """
 
-    def __init__(self, path: Path, key_file: Path | None = None, passphrase: Secret[str] | None = None) -> None:
+    def __init__(
+        self, path: Path, key_file: Path | None = None, passphrase: Secret[str] | None = None
+    ) -> None:
         if (key_file is None) == (passphrase is None):
             raise ValueError("a strongbox needs either a key file or a passphrase")
         self._path = path
@@ -67,7 +69,9 @@ class Strongbox:
         """
         found = self.get(name)
         if found is None:
-            raise StrongboxError(f"the strongbox {self._path.name} holds no {name!r}; the step that makes it has not run")
+            raise StrongboxError(
+                f"the strongbox {self._path.name} holds no {name!r}; the step that makes it has not run"
+            )
         return found
 
     def put(self, name: str, secret: Secret[str] | Secret[bytes], *, replace: bool = False) -> None:
@@ -132,7 +136,9 @@ class Strongbox:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         salt, nonce = os.urandom(16), os.urandom(_NONCE)
-        text = json.dumps({name: base64.b64encode(value).decode() for name, value in content.items()}).encode()
+        text = json.dumps(
+            {name: base64.b64encode(value).decode() for name, value in content.items()}
+        ).encode()
         sealed = _MAGIC + salt + nonce + AESGCM(self._key(salt)).encrypt(nonce, text, _MAGIC)
         scratch = self._path.with_name(self._path.name + ".new")
         try:
@@ -150,7 +156,9 @@ class Strongbox:
         assert self._key_file is not None
         if not self._key_file.exists():
             if self._path.exists():
-                raise StrongboxError(f"the key file {self._key_file.name} of the strongbox is gone; without it the box stays shut")
+                raise StrongboxError(
+                    f"the key file {self._key_file.name} of the strongbox is gone; without it the box stays shut"
+                )
             write_durably(self._key_file, os.urandom(32))
             sync_directory(self._key_file.parent)
         mode = self._key_file.stat().st_mode & 0o077
