@@ -1,0 +1,1 @@
+"""Omni: signed requests, cluster templates, and a client of its resources."""
