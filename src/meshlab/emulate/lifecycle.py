@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,8 @@ def up(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=folder
         )
     _register(folder, process.pid)
+    # Reaped when it ends, whether or not this process still looks at it by then.
+    threading.Thread(target=process.wait, name="reap-supervisor", daemon=True).start()
     try:
         _await_ready(folder, process, progress or (lambda _: None), time.monotonic() + deadline)
     except BaseException:

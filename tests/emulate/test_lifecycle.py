@@ -1,0 +1,138 @@
+"""Up and down from the outside; a killed supervisor leaves nothing that a later `down` does not find."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from meshlab.emulate import lifecycle
+from meshlab.emulate.control import Control, NotUp
+from meshlab.live.target import Target
+from meshlab.model import LiveError, MeshlabError
+
+SPEC = """
+meshlab: v1
+name: tiny
+sites: [{name: dc, network: 10.141.0.0/24}]
+machines:
+  - {name: rack-1, role: worker, site: dc, address: 10.141.0.11}
+  - {name: rack-2, role: worker, site: dc, address: 10.141.0.12}
+"""
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("spec") / "tiny.yaml"
+    path.write_text(SPEC)
+    return path
+
+
+@pytest.fixture(scope="module")
+def world(spec: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One embedded world that the tests of this file share; healed after each by `control`."""
+    folder = tmp_path_factory.mktemp("world") / "state"
+    lifecycle.up(spec, state=folder)
+    yield folder
+    lifecycle.down(folder)
+
+
+@pytest.fixture
+def control(world: Path) -> Iterator[Control]:
+    yield Control.of(world)
+    Control.of(world).call("/fault", {"fault": "heal"})
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+def test_racked_machines_wait_in_maintenance_mode(world: Path) -> None:
+    machines = lifecycle.status(world)["machines"]
+    assert [(m["name"], m["stage"]) for m in machines] == [
+        ("rack-1", "maintenance"),
+        ("rack-2", "maintenance"),
+    ]
+
+
+def test_the_target_dials_loopback(world: Path) -> None:
+    assert Target.embedded(world).dial("10.141.0.11") == "127.141.0.11"
+
+
+def test_a_second_up_says_that_one_is_up(spec: Path, world: Path) -> None:
+    with pytest.raises(MeshlabError, match="up already"):
+        lifecycle.up(spec, state=world)
+
+
+def test_faults_change_what_status_says_and_heal_takes_them_back(world: Path, control: Control) -> None:
+    assert control.call("/fault", {"fault": "fail", "component": "rack-1"})["text"] == "rack-1 lost power"
+    assert [m["powered"] for m in lifecycle.status(world)["machines"]] == [False, True]
+    control.call("/fault", {"fault": "partition", "a": "rack-1", "b": "rack-2", "direction": "forward"})
+    assert len(lifecycle.status(world)["faults"]) == 2
+    control.call("/fault", {"fault": "heal"})
+    status = lifecycle.status(world)
+    assert (status["faults"], [m["powered"] for m in status["machines"]]) == ([], [True, True])
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"fault": "fail", "component": "rack-9"}, "did you mean"),
+        ({"fault": "explode", "component": "rack-1"}, "known: fail"),
+        ({"fault": "partition", "a": "rack-1", "b": "rack-1"}, "no two different machines"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(control: Control, body: dict[str, str], says: str) -> None:
+    with pytest.raises(MeshlabError, match=says):
+        control.call("/fault", body)
+
+
+def test_the_control_port_needs_its_token(control: Control) -> None:
+    with pytest.raises(LiveError, match="token"):
+        Control(control.url, "wrong").call("/status")
+
+
+def test_a_world_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    spec, state = tmp_path / "wrong.yaml", tmp_path / "state"
+    spec.write_text(SPEC.replace("10.141.0", "192.168.7"))
+    with pytest.raises(LiveError, match=r"10\.0\.0\.0/8"):
+        lifecycle.up(spec, state=state)
+    assert not state.exists()
+
+
+def test_commands_without_a_cluster_say_how_to_start_one(tmp_path: Path) -> None:
+    with pytest.raises(NotUp, match="meshlab emulate up"):
+        lifecycle.status(tmp_path)
+
+
+def test_down_ends_every_process_and_removes_every_file(spec: Path, tmp_path: Path, world: Path) -> None:
+    lifecycle.down(world)
+    lifecycle.up(spec, state=tmp_path / "state")
+    pid = lifecycle.supervisor_pid(tmp_path / "state")
+    assert pid is not None
+    started = [*children_of(pid), psutil.Process(pid)]
+    assert len(started) > 1
+    assert lifecycle.down(tmp_path / "state")
+    assert not (tmp_path / "state").exists()
+    _, alive = psutil.wait_procs(started, timeout=10)
+    assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_after_kill_9_of_the_supervisor_a_later_up_cleans_up(spec: Path, tmp_path: Path, world: Path) -> None:
+    lifecycle.down(world)
+    state = tmp_path / "state"
+    lifecycle.up(spec, state=state)
+    pid = lifecycle.supervisor_pid(state)
+    assert pid is not None
+    started = children_of(pid)
+    assert started
+    os.kill(pid, signal.SIGKILL)
+    lifecycle.up(spec, state=state)
+    _, alive = psutil.wait_procs(started, timeout=10)
+    assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
+    assert lifecycle.supervisor_pid(state) not in (None, pid)
+    lifecycle.down(state)
