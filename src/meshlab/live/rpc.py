@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
+
+# Read by gRPC when it is first imported: without them each child process that is started prints a line about fork().
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 """Largest message each way, as Talos sets it (facts: talos-omni-kubespan §1.5)."""
