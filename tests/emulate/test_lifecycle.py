@@ -130,7 +130,9 @@ def test_after_kill_9_of_the_supervisor_a_later_up_cleans_up(spec: Path, tmp_pat
     assert pid is not None
     started = children_of(pid)
     assert started
+    supervisor = psutil.Process(pid)
     os.kill(pid, signal.SIGKILL)
+    psutil.wait_procs([supervisor], timeout=10)
     lifecycle.up(spec, state=state)
     _, alive = psutil.wait_procs(started, timeout=10)
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
