@@ -24,7 +24,9 @@ class Pair:
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
     )
 
 
@@ -81,7 +83,9 @@ class Authority:
             kubelet.key,
         )
 
-    def client_context(self, user: str = "admin", groups: tuple[str, ...] = ("system:masters",)) -> ssl.SSLContext:
+    def client_context(
+        self, user: str = "admin", groups: tuple[str, ...] = ("system:masters",)
+    ) -> ssl.SSLContext:
         pair = self.issue(user, groups)
         context = ssl.create_default_context(cadata=self.certificate.decode())
         load_pair(context, pair.certificate, pair.key)

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import ssl
 import tempfile
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..addresses import loopback
 from . import bootstrap
@@ -19,6 +21,9 @@ from .status import ApiError
 from .storage import Storage
 from .streams import Dial, Streams
 from .watching import BOOKMARK_EVERY_S
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 _RETRY_S = 1.0
 
@@ -123,14 +128,16 @@ class ApiServer:
         self._rest = Rest(self.registry, tokens, self._streams, shown, bookmark_every_s)
         self._task: asyncio.Task[None] | None = None
         self._runner: object | None = None
+        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self.port = port
 
     async def start(self) -> None:
         """Listens; the server is ready (``/readyz``) once storage answered and the bootstrap objects exist."""
         from aiohttp import web
 
+        self.registry.start()
         application = web.Application(client_max_size=4 * 1024 * 1024)
-        application.router.add_route("*", "/{path:.*}", self._rest.handle)
+        application.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(
             application,
             access_log=None,
@@ -146,6 +153,11 @@ class ApiServer:
         self._runner = runner
         self.port = runner.addresses[0][1]
         self._task = asyncio.create_task(self._prepare(), name=f"bootstrap of API server {self.port}")
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if request.transport is not None:
+            self._transports.add(request.transport)
+        return await self._rest.handle(request)
 
     async def _prepare(self) -> None:
         network = self._service_network.split("/")[0].rsplit(".", 1)[0]
@@ -180,5 +192,7 @@ class ApiServer:
         if isinstance(self._runner, web.AppRunner):
             await self._runner.cleanup()
             self._runner = None
+        for transport in list(self._transports):  # else TLS waits 30 s for clients to say goodbye
+            transport.abort()
         await self._streams.close()
         await self.registry.close()

@@ -296,6 +296,8 @@ class KubeClient:
                 reading.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await reading
+            elif not reading.cancelled():
+                reading.exception()
 
 
 def _decoded(code: int, text: str) -> Object:

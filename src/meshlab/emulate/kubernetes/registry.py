@@ -58,12 +58,14 @@ class Registry:
         admission.bind(self)
 
     def cache(self, resource: Resource) -> WatchCache:
-        """The watch cache of a kind, started when first asked for."""
-        cache = self._caches[resource.prefix]
-        if resource.prefix not in self._tasks:
-            task = asyncio.create_task(cache.run(), name=f"watch cache {resource.plural}")
-            self._tasks[resource.prefix] = task
-        return cache
+        """The watch cache of a kind."""
+        return self._caches[resource.prefix]
+
+    def start(self) -> None:
+        """Starts all watch caches, so that a watch begun at another server can go on here."""
+        for prefix, cache in self._caches.items():
+            if prefix not in self._tasks:
+                self._tasks[prefix] = asyncio.create_task(cache.run(), name=f"watch cache {prefix}")
 
     async def close(self) -> None:
         """Stops all watch caches."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import discovery, patches, podcalls, protobuf, schemas, selectors, status, tables
+from . import discovery, openapi_v2, patches, podcalls, protobuf, schemas, selectors, status, tables
 from .admission import may_delete_namespace
 from .events import as_core_event, as_new_event
 from .identity import ANYONE, Attributes, Authorizer, Tokens, User, from_certificate, refuse
@@ -155,10 +155,9 @@ class Rest:
             if document is not None:
                 return web.Response(body=document, content_type=_JSON)
         if path == "/openapi/v2":
-            if "protobuf" in accept and _JSON not in accept:
-                raise ApiError(
-                    406, "NotAcceptable", "only the following media types are accepted: application/json"
-                )
+            if "protobuf" in accept and not accept.startswith(_JSON):
+                headers = {"Content-Type": openapi_v2.CONTENT_TYPE}
+                return web.Response(body=openapi_v2.document(), headers=headers)
             return web.Response(body=discovery.openapi_v2(), content_type=_JSON)
         parts = path.strip("/").split("/")
         found: Object | None = None
