@@ -40,7 +40,9 @@ def test_the_leaders_power_loss_is_seen_dated_and_survived(tmp_path: Path, clust
         async with machines(tmp_path / "site", bundle, 117) as site:
             masters = await site.control_planes(3)
             await until(lambda: all(m.services.get("etcd") for m in masters), "etcd prepares everywhere")
-            await until(lambda: masters[0].services.get("apid").state == "Running", "the Talos API of master-1")
+            await until(
+                lambda: masters[0].services.get("apid").state == "Running", "the Talos API of master-1"
+            )
             await call(site.client(11).bootstrap)
             for master in masters:
                 await master.wait_for("running", 40.0)

@@ -116,8 +116,14 @@ def test_a_talos_event_is_known_to_the_second_of_its_id():
 
 
 def test_journal_rows_are_exact_for_they_are_of_the_observers_clock():
-    begun, done = journal_rows([{"step": "reboot", "started": 5.0, "finished": 7.0, "outcome": "done"}], "j")
-    assert (begun.t_lo, begun.t_hi, done.text) == (5.0, 5.0, "step reboot: done")
+    records = [
+        {"step": "reboot", "kind": "intent", "time": 5.0, "text": ""},
+        {"step": "reboot", "kind": "progress", "time": 6.0, "text": "waiting"},
+        {"step": "reboot", "kind": "result", "time": 7.0, "text": "new boot id"},
+    ]
+    begun, done = journal_rows(records, "j")
+    assert (begun.t_lo, begun.t_hi, begun.text) == (5.0, 5.0, "step reboot begun")
+    assert (done.text, done.evidence) == ("step reboot done: new boot id", "j:3")
 
 
 def test_order_is_told_only_where_it_is_known():

@@ -28,8 +28,14 @@ class Collected:
     missing: tuple[str, ...]
 
 
-def collect(connections: Connections, folder: Path, *, quiet: frozenset[str] = frozenset()) -> Collected:
-    """Writes etcd's logs, Talos' events and Kubernetes' events to a folder, named as `ingest` knows them.
+def collect(
+    connections: Connections,
+    folder: Path,
+    *,
+    quiet: frozenset[str] = frozenset(),
+    journal: Path | None = None,
+) -> Collected:
+    """Writes etcd's logs, Talos' and Kubernetes' events and our journal to a folder, named as `ingest` knows them.
 
     What cannot be had is noted and stops nothing: a collection must work best when the cluster does worst.
 
@@ -37,6 +43,8 @@ def collect(connections: Connections, folder: Path, *, quiet: frozenset[str] = f
     ----------
     quiet
         Machines known to be silent, which are not asked.
+    journal
+        Our own journal of this cluster (`Workspace.journal`), where there is one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     jobs: list[tuple[str, Path, Callable[[], str]]] = []
@@ -47,6 +55,8 @@ def collect(connections: Connections, folder: Path, *, quiet: frozenset[str] = f
                 jobs += _of_machine(connections, machine.name, machine.role == "control-plane", folder)
     if connections.door is not None:
         jobs.append(("events of Kubernetes", folder / "kubernetes-events.json", lambda: _events(connections)))
+    if journal is not None and journal.exists():
+        jobs.append(("our journal", folder / "journal.json", lambda: _journal(journal)))
     files: list[Path] = []
     with ThreadPoolExecutor(min(8, len(jobs)) or 1) as pool:
         for what, path, error in pool.map(_kept, jobs):
@@ -101,6 +111,24 @@ def _talos_events(client: TalosClient) -> str:
         if error.code != "DEADLINE_EXCEEDED":
             raise
     return json.dumps({"items": found}, indent=1)
+
+
+def _journal(path: Path) -> str:
+    from meshlab.provision.journal import Journal
+
+    with Journal(path, read_only=True) as journal:
+        rows = [
+            {
+                "run": record.run,
+                "step": record.step,
+                "kind": str(record.kind),
+                "time": record.time,
+                "text": record.text,
+                "request_id": record.request_id,
+            }
+            for record in journal.records()
+        ]
+    return json.dumps(rows, indent=0)
 
 
 def _events(connections: Connections) -> str:

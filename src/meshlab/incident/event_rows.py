@@ -113,26 +113,39 @@ def xid_seconds(text: str) -> int | None:
 
 
 def journal_rows(records: Iterable[Mapping[str, Any]], source: str) -> Iterator[Row]:
-    """Gives the rows of our own journal: {step, system, outcome, started, finished, request_id, title}.
+    """Gives the rows of our own journal: {step, kind, time, text, request_id, run}.
 
-    Its times are Unix seconds of this machine's clock, which is the observer's: they are exact.
+    Its times are Unix seconds of this machine's clock, which is the observer's: they are exact. Of progress and
+    run records nothing is said.
     """
+    words = {
+        "intent": "begun",
+        "result": "done",
+        "adopted": "found done",
+        "never-happened": "never happened",
+        "failed": "failed",
+        "needs-you": "needs a person",
+        "refused": "refused",
+    }
     for number, record in enumerate(records, 1):
-        for moment, word in (("started", "begun"), ("finished", str(record.get("outcome") or "ended"))):
-            value = record.get(moment)
-            if value is None:
-                continue
-            yield Row(
-                float(value),
-                float(value),
-                "observer",
-                str(record.get("component") or record.get("system") or "provision"),
-                "step",
-                f"step {record.get('step')}: {record.get('title') or ''} {word}".replace("  ", " "),
-                source,
-                number,
-                str(value),
-                "error" if word in ("failed", "needs-you") else "info",
-                "meshlab",
-                {"step": record.get("step"), "request_id": record.get("request_id")},
-            )
+        kind = str(record.get("kind", ""))
+        if kind not in words or record.get("time") is None:
+            continue
+        moment = float(record["time"])
+        text = f"step {record.get('step')} {words[kind]}" + (
+            f": {record['text']}" if record.get("text") else ""
+        )
+        yield Row(
+            moment,
+            moment,
+            "observer",
+            "provision",
+            "step",
+            text,
+            source,
+            number,
+            str(record["time"]),
+            "error" if kind in ("failed", "needs-you", "refused") else "info",
+            "meshlab",
+            {"step": record.get("step"), "run": record.get("run"), "request_id": record.get("request_id")},
+        )
