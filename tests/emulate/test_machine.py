@@ -245,3 +245,39 @@ def test_an_upgrade_boots_the_new_version(tmp_path: Path, bundle: SecretsBundle)
             assert (await call(client.version)).version.tag == "v1.13.10"
 
     asyncio.run(story())
+
+
+def test_a_change_that_is_not_the_meshs_leaves_the_tunnels_alone(
+    tmp_path: Path, bundle: SecretsBundle
+) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path, bundle, 10) as site:
+            await site.control_planes(1)
+            worker = site.machine("worker-1", 21, user_data=site.config("worker-1", "worker"), installed=True)
+            await worker.power_on()
+            await worker.wait_for("running")
+            mesh = worker.mesh
+            await call(
+                site.client(21).apply_configuration, site.config("worker-1", "worker", labels={"a": "b"})
+            )
+            assert worker.mesh is mesh
+            endpoints = ("192.0.2.1:51820",)
+            changed = site.config("worker-1", "worker", extra_announced_endpoints=endpoints)
+            await call(site.client(21).apply_configuration, changed)
+            await until(lambda: worker.mesh is not None and worker.mesh is not mesh, "the mesh begins anew")
+            assert worker.mesh.affiliate.endpoints[-1] == "192.0.2.1:51820"
+
+    asyncio.run(story())
+
+
+def test_an_address_that_is_taken_is_said(tmp_path: Path, bundle: SecretsBundle) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path, bundle, 11) as site:
+            with socket.create_server(("127.102.11.21", 50000)):
+                machine = site.machine("worker-1", 21)
+                await machine.power_on()
+                await machine.wait_for("booting")
+                await machine.wait_for("off")
+                assert "50000" in machine.problem and not machine.powered
+
+    asyncio.run(story())

@@ -89,6 +89,7 @@ class Machine:
         self.mesh: MeshNode | None = None
         self.etcd: EtcdService | None = None
         self.ready = False
+        self.problem = ""
         self.events = EventLog()
         self.kernel = KernelLog()
         self.store = ResourceStore(TALOS_TYPES)
@@ -179,6 +180,7 @@ class Machine:
         self.powered = True
         for partition in (self.state, self.ephemeral):
             partition.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.problem = ""
         self._pending = None
         self._requests = asyncio.Queue()
         self._life = asyncio.create_task(self._live(), name=f"machine-{self.name}")
@@ -216,7 +218,10 @@ class Machine:
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError:
-            raise TimeoutError(f"{self.name} is {self.stage} after {deadline_s:g} s, not {stage}") from None
+            why = f" ({self.problem})" if self.problem else ""
+            raise TimeoutError(
+                f"{self.name} is {self.stage} after {deadline_s:g} s, not {stage}{why}"
+            ) from None
 
     # --- requests
 
@@ -241,13 +246,15 @@ class Machine:
         view = validate(text, mode="cloud" if self.installed else "metal")
         if save:
             self.save_config(text)
+        before = self.config
         self.config, self.config_text = view, Secret(text, name="machine configuration")
         if self.stage == "maintenance":
             self.request(Request("configured"))
         elif self.stage in ("booting", "running"):
             self._publish_facts()
             self._keep(self._certify())
-            self._keep(self._join_mesh())
+            if before is None or _mesh_settings(before) != _mesh_settings(view):
+                self._keep(self._join_mesh())  # anything else leaves the tunnels alone
 
     def save_config(self, text: str) -> None:
         """Write a configuration to STATE, for the next boot."""
@@ -258,8 +265,12 @@ class Machine:
     # --- life
 
     async def _live(self) -> None:
-        while await self._boot():
-            pass
+        try:
+            while await self._boot():
+                pass
+        except Exception as error:
+            self.problem = f"{type(error).__name__}: {error}"
+            self.kernel.write(self.problem, level="crit")
         self.powered = False
         await self._stop_everything()
         self._move("off")
@@ -558,3 +569,10 @@ class Machine:
 
     def _publish_facts(self) -> None:
         machine_facts.publish(self)
+
+
+def _mesh_settings(config: ConfigView) -> tuple[object, ...]:
+    """Give what of a configuration the mesh depends on."""
+    kubespan = dict(config.kubespan)
+    announced = config.extra_announced_endpoints
+    return (kubespan, config.cluster_id, config.discovery_enabled, config.role, config.hostname, announced)
