@@ -127,3 +127,36 @@ def _fault(body: dict[str, Any], as_json: bool) -> None:
 
     done = Control.of(state_dir()).call("/fault", body)
     answer(done, as_json, done["text"])
+
+
+@app.command()
+def kubeconfig(
+    output: Annotated[Path, typer.Option("--output", "-o", help="file to write, mode 0600")] = Path(
+        "kubeconfig"
+    ),
+    machine: Annotated[
+        str | None, typer.Option("--machine", help="whose API server; default: the first master")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Writes an admin kubeconfig for kubectl. Example: `meshlab emulate kubeconfig -o kubeconfig`"""
+    from meshlab.commands.credentials import write_kubeconfig
+    from meshlab.emulate.lifecycle import status as look
+    from meshlab.live.target import Target
+
+    found = look()
+    servers = {m["name"]: m["address"] for m in found["machines"] if m["name"] in found["api_servers"]}
+    name = machine or next(iter(servers), "")
+    if name not in servers:
+        from meshlab.model.errors import InputError
+
+        up = ", ".join(servers) or "none"
+        raise InputError.single(
+            "emulate kubeconfig", f"no API server runs on {name or 'any machine'}", f"running: {up}"
+        )
+    write_kubeconfig(Target.embedded(), found["spec"], output, servers[name])
+    answer(
+        {"file": str(output), "machine": name},
+        as_json,
+        f"wrote {output}: kubectl --kubeconfig {output} get nodes",
+    )
