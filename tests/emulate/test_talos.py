@@ -41,6 +41,12 @@ def test_a_machine_answers_through_the_fabric_and_is_silent_without_power(tmp_pa
                     await call(insecure.version, timeout_s=0.5)
                 assert caught.value.code == "DEADLINE_EXCEEDED"
                 await worker.power_off()
+                fabric.power("worker-1", True)
+                await worker.power_on()
+                await worker.wait_for("maintenance")
+                assert (
+                    await call(insecure.version)
+                ).version.tag == "v1.13.9"  # the same client, on a new connection
             finally:
                 await fabric.close()
 

@@ -66,8 +66,9 @@ class TalosChannel:
                 ("grpc.enable_retries", 0),
                 ("grpc.initial_reconnect_backoff_ms", 200),
                 ("grpc.max_reconnect_backoff_ms", 1000),
-                ("grpc.keepalive_time_ms", 10_000),
-                ("grpc.keepalive_timeout_ms", 5_000),
+                # A Go server that sets no policy of its own, as apid, ends connections that ping more often than this.
+                ("grpc.keepalive_time_ms", 310_000),
+                ("grpc.keepalive_timeout_ms", 10_000),
                 ("grpc.use_local_subchannel_pool", 1),
             ],
         )
@@ -107,7 +108,10 @@ class TalosChannel:
                 request, timeout=timeout_s or self.timeout_s, metadata=_metadata(node, metadata)
             )
         except grpc.RpcError as error:
-            raise self.failure(error, name, node) from None
+            failure = self.failure(error, name, node)
+            if failure.code == "DEADLINE_EXCEEDED":
+                self._tunnel.drop()  # the next call dials anew: this connection may be to a machine that is gone
+            raise failure from None
 
     def stream(
         self,

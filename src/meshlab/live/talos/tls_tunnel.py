@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import socket
 import ssl
 import tempfile
 import threading
@@ -115,6 +116,11 @@ class TlsTunnel:
         """Why the last connection could not be made; empty when it could."""
         return self._state.problem
 
+    def drop(self) -> None:
+        """End every connection; later ones are dialled anew."""
+        state, loop = self._state, _Loop.get()
+        loop.call_soon_threadsafe(lambda: [task.cancel() for task in list(state.tasks or ())])
+
     def close(self) -> None:
         """End every connection and remove the socket. May be called twice."""
         self._finalizer()
@@ -166,11 +172,25 @@ async def _carry(state: _State, reader: asyncio.StreamReader, writer: asyncio.St
             state.problem = f"cannot connect to {state.host}:{state.port}: {error.strerror or error}"
             return
         state.problem = ""
+        _notice_silence(far.get_extra_info("socket"))
         await _both_ways(state, (reader, writer), (far_reader, far))
     finally:
         for end in (writer, far):
             if end is not None:
                 end.transport.abort()
+
+
+def _notice_silence(connection: Any) -> None:
+    """Let the kernel end a connection whose other side has fallen silent, where it can."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", 10),
+        ("TCP_KEEPINTVL", 5),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", 25_000),
+    ):
+        if hasattr(socket, option):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 async def _both_ways(
