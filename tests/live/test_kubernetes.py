@@ -112,7 +112,7 @@ def test_dry_run_changes_nothing(api: KubernetesApi) -> None:
 
 def test_conflict_without_force_is_a_409_that_names_the_other_manager(api: KubernetesApi) -> None:
     api.server_side_apply(manifests.config_map("two", a="1"), field_manager="somebody")
-    with pytest.raises(KubernetesError, match='conflict with "somebody": .data.a') as caught:
+    with pytest.raises(KubernetesError, match=r'conflict with "somebody": \.data\.a') as caught:
         api.server_side_apply(manifests.config_map("two", a="2"), force=False)
     assert (caught.value.code, caught.value.reason) == (409, "Conflict")
 
@@ -207,8 +207,12 @@ def test_official_watch_of_the_kubernetes_package_works_with_bookmarks(servers: 
 
 
 def test_wait_for_says_what_it_waited_for(api: KubernetesApi) -> None:
-    with pytest.raises(KubernetesError, match=r"waited 0\.3 s in vain for the pod to run \(0 Pod seen\)") as caught:
-        api.wait_for(bool, 0.3, api_version="v1", kind="Pod", namespace="default", what="the pod to run", every_s=0.05)
+    with pytest.raises(
+        KubernetesError, match=r"waited 0\.3 s in vain for the pod to run \(0 Pod seen\)"
+    ) as caught:
+        api.wait_for(
+            bool, 0.3, api_version="v1", kind="Pod", namespace="default", what="the pod to run", every_s=0.05
+        )
     assert caught.value.reason == "Timeout"
 
 
@@ -237,7 +241,11 @@ def test_pod_proxy_reaches_what_listens_at_the_pods_address(servers: Servers, ap
     server = ThreadingHTTPServer(("127.103.7.7", 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}}
+        account = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "default", "namespace": "default"},
+        }
         api.apply(account)
         pod = {
             "apiVersion": "v1",
@@ -287,5 +295,10 @@ def test_text_that_is_no_kubeconfig_is_refused(tmp_path: Path) -> None:
 
 
 def test_event_time_takes_the_first_timestamp_that_is_set() -> None:
-    event = {"series": None, "lastTimestamp": None, "eventTime": "2026-01-02T00:00:00.000000Z", "metadata": {}}
+    event = {
+        "series": None,
+        "lastTimestamp": None,
+        "eventTime": "2026-01-02T00:00:00.000000Z",
+        "metadata": {},
+    }
     assert event_time(event) == "2026-01-02T00:00:00.000000Z"

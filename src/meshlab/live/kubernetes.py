@@ -1,6 +1,7 @@
 """How meshlab talks to a live Kubernetes API: with the official client's transport, over several API servers.
 
-Objects go in and come out as plain dictionaries, as manifests are written. A server that falls silent costs seconds, not minutes:
+Objects go in and come out as plain dictionaries, as manifests are written. A server that falls silent costs
+seconds, not minutes:
 every call has a time-out, and the next of the endpoints is tried.
 """
 
@@ -61,7 +62,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class ClientFiles:
-    """Paths of the CA and the client's pair, for other clients that go through the API server (hvac by the pod proxy)."""
+    """Paths of the CA and the client's pair, for other clients that go through the API server (hvac)."""
 
     authority: str | None
     certificate: str | None
@@ -120,7 +121,7 @@ def connect(
 
 
 class KubernetesApi:
-    """The Kubernetes API of one cluster. Use it as a context manager, or :meth:`close` it: key files live until then."""
+    """The Kubernetes API of one cluster. A context manager: key files live until :meth:`close`."""
 
     def __init__(
         self,
@@ -429,7 +430,7 @@ class KubernetesApi:
         self.request("POST", f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/eviction", body=body)
 
     def ready(self, host: str = "") -> bool:
-        """Whether an API server says that it is ready: the one of that host, else the one in use or the next that answers."""
+        """Whether an API server says that it is ready: that host's, else any that answers."""
         import urllib3
 
         try:
@@ -483,8 +484,10 @@ class KubernetesApi:
     ) -> Iterator[tuple[str, Object]]:
         """Changes as (ADDED, MODIFIED or DELETED, object), without end or until ``deadline_s`` seconds have passed.
 
-        Without ``since`` (a resource version) the present objects come first as ADDED. A lost or silent connection is resumed where
-        it was, at the next server if need be; when the API no longer knows that revision, the present objects come as MODIFIED.
+        Without ``since`` (a resource version) the present objects come first as ADDED. A lost or silent connection
+        is resumed where
+        it was, at the next server if need be; when the API no longer knows that revision, the present objects come
+        as MODIFIED.
 
         Raises
         ------

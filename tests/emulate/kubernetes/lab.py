@@ -1,4 +1,4 @@
-"""A small cluster in a thread of its own: real etcd, API servers, controllers and kubelets, driven from synchronous tests."""
+"""A small cluster in a thread of its own: real etcd, API servers, controllers and kubelets."""
 
 from __future__ import annotations
 
@@ -222,6 +222,10 @@ class Lab:
         self._managers.append(managers)
         await managers.start()
         return managers
+
+    def stop_managers(self) -> None:
+        while self._managers:
+            self.run(self._managers.pop().stop())
 
     async def add_kubelet(self, name: str, zone: str, address: str) -> Kubelet:
         pair = self.authority.issue(f"system:node:{name}", ("system:nodes",))

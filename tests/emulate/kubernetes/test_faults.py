@@ -32,7 +32,12 @@ def node(lab: Lab, name: str) -> dict[str, Any]:
 
 def test_lost_node_becomes_unknown_is_tainted_and_its_stateful_pod_stays_terminating(cluster: Lab) -> None:
     tolerations = [
-        {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
+        {
+            "key": "node.kubernetes.io/unreachable",
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": 1,
+        }
     ]
     items = manifests.vault("vault")
     items[-1]["spec"]["template"]["spec"]["tolerations"] = tolerations
@@ -49,7 +54,10 @@ def test_lost_node_becomes_unknown_is_tainted_and_its_stateful_pod_stays_termina
     condition = next(c for c in node(cluster, "n2")["status"]["conditions"] if c["type"] == "Ready")
     assert (condition["status"], condition["reason"]) == ("Unknown", "NodeStatusUnknown")
     wait_for(
-        lambda: {t["effect"] for t in node(cluster, "n2")["spec"].get("taints", ())} == {"NoSchedule", "NoExecute"},
+        lambda: (
+            {t["effect"] for t in node(cluster, "n2")["spec"].get("taints", ())}
+            == {"NoSchedule", "NoExecute"}
+        ),
         "both taints",
     )
 
@@ -98,7 +106,9 @@ def test_two_servers_on_one_etcd_agree_and_see_each_others_writes(cluster: Lab) 
     cluster.run(cluster.add_server())
     first, second = cluster.urls()
     cluster.kubectl(f"--server={first}", "create", "configmap", "both", "--from-literal=a=b")
-    assert json.loads(cluster.kubectl(f"--server={second}", "get", "cm", "both", "-o", "json"))["data"] == {"a": "b"}
+    assert json.loads(cluster.kubectl(f"--server={second}", "get", "cm", "both", "-o", "json"))["data"] == {
+        "a": "b"
+    }
     stale = json.loads(cluster.kubectl(f"--server={second}", "get", "cm", "both", "-o", "json"))
     cluster.kubectl(f"--server={first}", "patch", "cm", "both", "-p", '{"data":{"c":"d"}}')
     done = cluster.try_kubectl(f"--server={second}", "replace", "-f", "-", stdin=json.dumps(stale))

@@ -38,7 +38,12 @@ def test_unknown_field_is_refused_with_its_path(lab: Lab) -> None:
 
 
 def test_invalid_object_names_every_bad_field(lab: Lab) -> None:
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "Bad"}, "spec": {"containers": [{"name": "a"}]}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "Bad"},
+        "spec": {"containers": [{"name": "a"}]},
+    }
     done = lab.try_kubectl("apply", "-f", "-", stdin=json.dumps(pod))
     assert "* metadata.name: Invalid value" in done.stderr
     assert "* spec.containers[0].image: Required value" in done.stderr
@@ -50,10 +55,14 @@ def test_server_side_apply_of_a_field_owned_by_another_conflicts_until_forced(la
     other = json.dumps({**item, "data": {"colour": "blue"}})
     refused = lab.try_kubectl("apply", "--server-side", "--field-manager=other", "-f", "-", stdin=other)
     assert 'conflict with "kubectl": .data.colour' in refused.stderr
-    lab.kubectl("apply", "--server-side", "--field-manager=other", "--force-conflicts", "-f", "-", stdin=other)
+    lab.kubectl(
+        "apply", "--server-side", "--field-manager=other", "--force-conflicts", "-f", "-", stdin=other
+    )
     found = lab.get("configmap", "owned", "--show-managed-fields")
     assert found["data"] == {"colour": "blue"}
-    assert [m["manager"] for m in found["metadata"]["managedFields"] if "f:data" in m["fieldsV1"]] == ["other"]
+    assert [m["manager"] for m in found["metadata"]["managedFields"] if "f:data" in m["fieldsV1"]] == [
+        "other"
+    ]
 
 
 def test_server_side_apply_leaves_fields_of_others_alone(lab: Lab) -> None:
@@ -83,10 +92,15 @@ def test_selectors_names_and_jsonpath(lab: Lab) -> None:
     for name, tier in (("sel-a", "low"), ("sel-b", "high")):
         apply(lab, manifests.config_map(name))
         lab.kubectl("label", "configmap", name, f"tier={tier}", "suite=selectors")
-    assert lab.kubectl("get", "cm", "-l", "suite=selectors,tier in (low)", "-o", "name") == "configmap/sel-a\n"
+    assert (
+        lab.kubectl("get", "cm", "-l", "suite=selectors,tier in (low)", "-o", "name") == "configmap/sel-a\n"
+    )
     path = "-o=jsonpath={.items[*].metadata.name}"
     assert lab.kubectl("get", "cm", "-l", "suite=selectors,tier!=low", path) == "sel-b"
-    assert lab.kubectl("get", "cm", "--field-selector", "metadata.name=sel-b", "-o", "name") == "configmap/sel-b\n"
+    assert (
+        lab.kubectl("get", "cm", "--field-selector", "metadata.name=sel-b", "-o", "name")
+        == "configmap/sel-b\n"
+    )
 
 
 def test_long_lists_come_in_pages(lab: Lab) -> None:
@@ -102,7 +116,7 @@ def test_explain_and_api_resources_know_the_kinds(lab: Lab) -> None:
 
 def test_get_watch_prints_changes_as_they_happen(lab: Lab) -> None:
     apply(lab, manifests.config_map("watched", a="1"))
-    argv = lab.argv("get", "cm", "watched", "-w", "-o", "jsonpath={.data}{\"\\n\"}")
+    argv = lab.argv("get", "cm", "watched", "-w", "-o", 'jsonpath={.data}{"\\n"}')
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=lab.environment())
     lines: queue.Queue[str] = queue.Queue()
     assert process.stdout is not None
@@ -131,7 +145,9 @@ def test_host_path_pod_is_refused_outside_kube_system(lab: Lab) -> None:
         },
     }
     done = lab.try_kubectl("apply", "-f", "-", stdin=json.dumps(pod))
-    wanted = 'pods "host" is forbidden: violates PodSecurity "baseline:latest": hostPath volumes (volume "root")'
+    wanted = (
+        'pods "host" is forbidden: violates PodSecurity "baseline:latest": hostPath volumes (volume "root")'
+    )
     assert wanted in done.stderr
 
 
@@ -146,11 +162,20 @@ def test_service_account_token_has_the_rights_that_rbac_gives_it(lab: Lab) -> No
     server = lab.urls()[0]
     authority = lab.folder / "ca.crt"
     authority.write_bytes(lab.authority.certificate)
-    mine = ["--kubeconfig=/dev/null", f"--server={server}", f"--certificate-authority={authority}", f"--token={token}"]
+    mine = [
+        "--kubeconfig=/dev/null",
+        f"--server={server}",
+        f"--certificate-authority={authority}",
+        f"--token={token}",
+    ]
     refused = lab.try_kubectl(*mine, "get", "configmaps")
     assert 'User "system:serviceaccount:default:reader" cannot list resource "configmaps"' in refused.stderr
-    lab.kubectl("create", "clusterrolebinding", "readers", "--clusterrole=view", "--serviceaccount=default:reader")
-    wait_for(lambda: lab.try_kubectl(*mine, "get", "configmaps").returncode == 0, "the binding to take effect")
+    lab.kubectl(
+        "create", "clusterrolebinding", "readers", "--clusterrole=view", "--serviceaccount=default:reader"
+    )
+    wait_for(
+        lambda: lab.try_kubectl(*mine, "get", "configmaps").returncode == 0, "the binding to take effect"
+    )
     assert lab.try_kubectl(*mine, "delete", "configmaps", "--all").returncode == 1
 
 

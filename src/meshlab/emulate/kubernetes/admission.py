@@ -176,7 +176,8 @@ class Admission:
                         cause = (
                             "spec.clusterIPs",
                             "FieldValueInvalid",
-                            f'Invalid value: ["{wanted}"]: failed to allocate IP {wanted}: provided IP is already allocated',
+                            f'Invalid value: ["{wanted}"]: failed to allocate IP {wanted}: '
+                            "provided IP is already allocated",
                         )
                         raise status.invalid("Service", "", meta.name_of(service), [cause]) from None
                     continue

@@ -32,7 +32,8 @@ _RETRY_S = 1.0
 class ServingTls:
     """TLS material of an API server, all PEM.
 
-    ``client_ca`` signs client certificates; ``service_account_key`` signs tokens and is shared by all servers of a cluster;
+    ``client_ca`` signs client certificates; ``service_account_key`` signs tokens and is shared by all servers of a
+    cluster;
     the kubelet pair is what the server shows to kubelets.
     """
 

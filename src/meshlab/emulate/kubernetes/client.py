@@ -1,6 +1,7 @@
 """How kubelets and controllers talk to the Kubernetes API: one of several API servers at a time, as through KubePrism.
 
-KubePrism is the balancer that Talos runs on each machine: it checks every API server each 20 s with a time-out of 15 s, and open
+KubePrism is the balancer that Talos runs on each machine: it checks every API server each 20 s with a time-out of
+15 s, and open
 connections to one that fell silent die after 30 s (TCP user time-out).
 """
 

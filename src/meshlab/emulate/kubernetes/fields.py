@@ -1,7 +1,9 @@
 """Field ownership: which manager set which field, conflicts, and the merge of server-side apply.
 
-A field set is a set of paths; a path is a tuple of elements: ``("f", name)`` for a field or map key, ``("k", key values)`` for
-an element of a keyed list, ``("v", value)`` for an element of a set. The rules are those of structured-merge-diff: leaves are
+A field set is a set of paths; a path is a tuple of elements: ``("f", name)`` for a field or map key, ``("k", key
+values)`` for
+an element of a keyed list, ``("v", value)`` for an element of a set. The rules are those of structured-merge-diff:
+leaves are
 owned; atomic maps and lists are one leaf; an element of a keyed list is owned besides its leaves.
 
 References

@@ -202,7 +202,8 @@ class Authorizer:
             return True
         if what.resource.startswith(("selfsubject",)) and what.verb == "create":
             return True
-        return any([_covers(rule, what) for rule in await self.rules(user, what.namespace)])
+        rules = await self.rules(user, what.namespace)
+        return any(_covers(rule, what) for rule in rules)
 
     async def rules(self, user: User, namespace: str) -> list[Object]:
         """All rules that apply to a user in a namespace."""

@@ -87,7 +87,8 @@ class Kubelet:
     Parameters
     ----------
     client
-        Client of the API as ``system:node:NAME`` (group ``system:nodes``), bound to the machine's address; :meth:`stop` closes it.
+        Client of the API as ``system:node:NAME`` (group ``system:nodes``), bound to the machine's address;
+        :meth:`stop` closes it.
     folder_of
         The real directory of a path of the machine.
     port
@@ -359,7 +360,7 @@ class Kubelet:
             self._workers[key] = asyncio.create_task(self._work(key), name=f"pod {key}")
 
     async def _work(self, key: str) -> None:
-        """Follows one pod name from its first binding until nothing of that name is left; then the next of that name."""
+        """Follows one pod name from its first binding until nothing of that name is left."""
         try:
             while (pod := self._pods.items.get(key)) is not None:
                 await self._one_life(key, pod)

@@ -29,7 +29,8 @@ class ElectionTimes:
 
 
 class Elector:
-    """One candidate for a Lease of ``kube-system``; ``lead`` runs while it holds the lease and is cancelled when it does not.
+    """One candidate for a Lease of ``kube-system``; ``lead`` runs while it holds the lease and is cancelled when it
+    does not.
 
     Parameters
     ----------
@@ -70,7 +71,9 @@ class Elector:
             log.info("%s lost the lease of %s", self._identity, self._name)
 
     async def _acquire(self) -> None:
-        while not await self._try():
+        while True:
+            if await self._try():
+                return
             await asyncio.sleep(self._times.retry_s * (1 + _JITTER * random.random()))
 
     async def _hold(self) -> None:

@@ -1,4 +1,4 @@
-"""What a pod's volumes and variables need from the API: ConfigMaps, Secrets, tokens, and the directories of local volumes."""
+"""What a pod's volumes and variables need from the API: ConfigMaps, Secrets, tokens, local volumes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NotMountable(Exception):
 
 @dataclass
 class Mounted:
-    """Directory of each volume with data of its own, and the files of each configuration volume or referenced object."""
+    """Directory of each volume with data of its own, and the files of each configuration."""
 
     volumes: dict[str, Path] = field(default_factory=dict)
     config: dict[str, dict[str, bytes]] = field(default_factory=dict)

@@ -29,7 +29,8 @@ def after_update(
 ) -> list[Object]:
     """The ``managedFields`` after a create, update or plain patch by a manager.
 
-    What the manager changed becomes its own; what it changed or removed is taken from all others. Entries that ``new`` brings
+    What the manager changed becomes its own; what it changed or removed is taken from all others. Entries that
+    ``new`` brings
     are taken as they are (kubectl migrates its client-side entries so); a single empty entry forgets all of them.
     """
     before = fields.entries(old) if old is not None else []

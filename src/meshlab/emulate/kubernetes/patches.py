@@ -24,13 +24,9 @@ def json_patch(target: Object, operations: Any) -> Object:
         patched: Object = jsonpatch.JsonPatch(operations).apply(target)
     except (jsonpatch.InvalidJsonPatch, TypeError) as error:
         raise bad_request(f"error decoding patch: {error}") from None
-    except jsonpatch.JsonPatchTestFailed as error:
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException):
         raise ApiError(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {error}"
-        ) from None
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-        raise ApiError(
-            422, "Invalid", f"the server rejected our request due to an error in our request: {error}"
+            422, "Invalid", "the server rejected our request due to an error in our request"
         ) from None
     return patched
 

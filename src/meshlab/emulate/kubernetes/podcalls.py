@@ -90,8 +90,8 @@ async def evict(registry: Registry, namespace: str, name: str, body: Object, how
             raise ApiError(
                 500,
                 "InternalError",
-                "Internal error occurred: This pod has more than one PodDisruptionBudget, which the eviction subresource "
-                "does not support.",
+                "Internal error occurred: This pod has more than one PodDisruptionBudget, "
+                "which the eviction subresource does not support.",
             )
         if budgets["items"]:
             await _spend(registry, namespace, pod, meta.name_of(budgets["items"][0]), how)

@@ -118,7 +118,8 @@ def _restricted(spec: Object) -> list[str]:
     keeping = offenders(lambda c: "ALL" not in ((c.get("capabilities") or {}).get("drop") or ()))
     if keeping:
         found.append(
-            f'unrestricted capabilities ({_containers_text(keeping)} must set securityContext.capabilities.drop=["ALL"])'
+            f"unrestricted capabilities ({_containers_text(keeping)} must set "
+            'securityContext.capabilities.drop=["ALL"])'
         )
     volumes = [v["name"] for v in spec.get("volumes") or () if not (set(v) - {"name"}) <= _RESTRICTED_VOLUMES]
     if volumes:

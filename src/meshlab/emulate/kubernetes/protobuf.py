@@ -1,6 +1,8 @@
-"""Request bodies in Kubernetes' protobuf encoding, which kubectl's typed clients send, as the JSON objects they stand for.
+"""Request bodies in Kubernetes' protobuf encoding, which kubectl's typed clients send, as the JSON objects they
+stand for.
 
-Only decoding is needed: every client that sends protobuf also accepts JSON answers. Go's encoder writes non-pointer fields even
+Only decoding is needed: every client that sends protobuf also accepts JSON answers. Go's encoder writes non-pointer
+fields even
 when they are empty; those are left out again, as Go's JSON encoder would.
 """
 

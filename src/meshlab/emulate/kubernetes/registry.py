@@ -192,6 +192,8 @@ class Registry:
             item.pop("status", None)
         schema = self._schema(resource)
         defaults.apply_defaults(resource.kind, item, schema)
+        if resource.has("status"):
+            item.setdefault("status", {})
         metadata["uid"] = meta.new_uid()
         metadata["creationTimestamp"] = meta.now()
         if _has_generation(item):

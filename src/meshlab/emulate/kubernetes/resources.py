@@ -11,7 +11,8 @@ ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "up
 class Resource:
     """One resource kind of one group version.
 
-    ``subresources`` maps each name to (verbs, group, version, kind) as discovery shows them; ``storage`` names the group and
+    ``subresources`` maps each name to (verbs, group, version, kind) as discovery shows them; ``storage`` names the
+    group and
     plural under which objects are kept when another group shows the same ones (events.k8s.io).
     """
 

@@ -1,4 +1,4 @@
-"""The published OpenAPI schemas of Kubernetes: what fields exist, how lists merge, and the documents clients ask for."""
+"""The published OpenAPI schemas of Kubernetes: what fields exist, how lists merge, and the OpenAPI documents."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """Rewrite ``schemas.json.gz`` and ``protos.json.gz`` from the Kubernetes sources of one version.
 
-Run ``python -m meshlab.emulate.kubernetes.schemas_update KUBERNETES API APIMACHINERY VERSION``: the source directories of the
-modules k8s.io/kubernetes, k8s.io/api and k8s.io/apimachinery. What is kept are the schemas (unchanged) and the field numbers of
+Run ``python -m meshlab.emulate.kubernetes.schemas_update KUBERNETES API APIMACHINERY VERSION``: the source
+directories of the
+modules k8s.io/kubernetes, k8s.io/api and k8s.io/apimachinery. What is kept are the schemas (unchanged) and the
+field numbers of
 the groups that the stand-in serves; Kubernetes is under the Apache License 2.0, as meshlab is.
 """
 

@@ -152,7 +152,8 @@ class MemoryStorage:
         )
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: len(self._history) > position)
+                while len(self._history) <= position:
+                    await self._changed.wait()
                 fresh = self._history[position:]
                 position = len(self._history)
             batch = [c for c in fresh if c.key.startswith(prefix) and c.revision >= start_revision]

@@ -26,7 +26,8 @@ _SUBDOMAIN_TEXT = (
 )
 _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
-    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _FREE_NAMES = {"ClusterRole", "Role", "RoleBinding", "ClusterRoleBinding"}
 _LABEL_NAMES = {"Namespace", "Service"}
@@ -85,9 +86,9 @@ def labels(found: dict[str, str], field: str) -> list[Cause]:
                 bad(
                     field,
                     key,
-                    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-                    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-                    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
+                    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an"
+                    " alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation"
+                    " is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
                 )
             )
         if not _VALUE.match(value) or len(value) > 63:
@@ -95,9 +96,9 @@ def labels(found: dict[str, str], field: str) -> list[Cause]:
                 bad(
                     field,
                     value,
-                    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-                    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
-                    "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+                    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
+                    "and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or "
+                    "'12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
                 )
             )
     return causes

@@ -1,4 +1,4 @@
-"""What an API server remembers of one resource kind: the present state and its recent changes, fed by one storage watch."""
+"""What an API server remembers of one resource kind: its state and recent changes, fed by one storage watch."""
 
 from __future__ import annotations
 

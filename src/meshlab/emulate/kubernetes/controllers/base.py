@@ -1,4 +1,4 @@
-"""What a control loop is: look at the copies of the objects it cares about, make the world more as it should be, again."""
+"""What a control loop is: look at the copies of the objects it cares about, make the world more as it should be."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 References
 ----------
-Kubernetes documentation, "Nodes": monitor period 5 s, grace 50 s (since 1.32), eviction 0.1 nodes/s, zone rules. Heartbeats are
+Kubernetes documentation, "Nodes": monitor period 5 s, grace 50 s (since 1.32), eviction 0.1 nodes/s, zone rules.
+Heartbeats are
 the leases of ``kube-node-lease`` and node status; what counts is when this controller *saw* them change.
 """
 

@@ -15,7 +15,7 @@ HOSTNAME = "kubernetes.io/hostname"
 
 @dataclass
 class Cluster:
-    """What the scheduler looks at: nodes, pods with their node (bound or assumed), volumes, claims, classes, namespaces."""
+    """What the scheduler looks at: nodes, pods with their node (bound or assumed), volumes, claims, classes."""
 
     nodes: Sequence[Object]
     pods: Sequence[Object]
@@ -265,7 +265,8 @@ def pod_problem(pod: Object, cluster: Cluster) -> str | None:
         if claim["metadata"].get("deletionTimestamp"):
             return f'persistentvolumeclaim "{meta.name_of(claim)}" is being deleted'
         if claim.get("status", {}).get("phase") == "Lost":
-            return f'persistentvolumeclaim "{meta.name_of(claim)}" bound to non-existent persistentvolume "{claim["spec"].get("volumeName", "")}"'
+            lost = claim["spec"].get("volumeName", "")
+            return f'persistentvolumeclaim "{meta.name_of(claim)}" bound to non-existent persistentvolume "{lost}"'
         if not claim["spec"].get("volumeName") and not waits_for_consumer(claim, cluster.classes):
             return "pod has unbound immediate PersistentVolumeClaims"
     return None
