@@ -6,6 +6,7 @@ It serves a control port on loopback; whoever may read its state directory may c
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import signal
 import sys
@@ -105,6 +106,7 @@ class Supervisor:
 def main() -> None:
     """Runs the supervisor of the state directory and the spec named on the command line."""
     state, spec = Path(sys.argv[1]), Path(sys.argv[2])
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     async def supervise() -> None:
         await Supervisor(state, spec).run()

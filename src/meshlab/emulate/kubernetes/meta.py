@@ -70,7 +70,7 @@ def quantity(value: Any) -> float:
     ValueError
         The text is not a quantity.
     """
-    match = re.fullmatch(r"([+-]?[0-9.]+(?:[eE][+-]?\d+)?)([numkMGTPE]?i?)", str(value))
+    match = re.fullmatch(r"([+-]?[0-9.]+(?:[eE][+-]?\d+)?)([numkKMGTPE]?i?)", str(value))
     if match is None or match[2] not in _SCALE:
         raise ValueError(f"{value!r} is not a resource quantity")
     return float(match[1]) * _SCALE[match[2]]

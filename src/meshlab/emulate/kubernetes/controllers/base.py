@@ -61,6 +61,11 @@ class Controller:
                 log.debug("%s: %s", self.name, error)
                 await asyncio.sleep(_RETRY_S)
                 self._dirty.set()
+            except (ValueError, KeyError, TypeError, AttributeError):
+                # A mistake in one round must not end the loop for good, and must be seen.
+                log.exception("%s failed in a round", self.name)
+                await asyncio.sleep(10 * _RETRY_S)
+                self._dirty.set()
             try:
                 await asyncio.wait_for(self._dirty.wait(), self.resync_s)
             except TimeoutError:
