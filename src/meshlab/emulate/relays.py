@@ -209,7 +209,10 @@ class Relay:
             if receiver.ended:
                 self._close()
             elif receiver.transport is not None and receiver.transport.can_write_eof():
-                receiver.transport.write_eof()
+                try:
+                    receiver.transport.write_eof()
+                except OSError:  # the receiver went away in the same moment
+                    self._close()
 
         return arrive
 
