@@ -13,7 +13,7 @@ from meshlab.model.components import Link, Overlay, Service, Site
 from meshlab.model.distribution import Distribution
 from meshlab.model.spec import reference as read_reference
 from meshlab.parameters import Parameters
-from meshlab.simulate import Fault, Scenario, simulate
+from meshlab.simulate import Fault, Scenario, simulate, standing
 from meshlab.simulate.faults import apply_faults
 from meshlab.simulate.overlay import Overlay as Mesh
 from meshlab.simulate.overlay import build_overlay
@@ -117,6 +117,23 @@ def test_a_discovery_outage_longer_than_its_records_drops_the_mesh_for_a_moment(
     assert start == 1820.0 and 10 < end - start < 100
 
 
+def test_with_down_peer_bypass_the_plain_path_of_a_site_carries_on() -> None:
+    """3.4: down peers leave the routed set; traffic goes unencrypted where the address is reachable."""
+    cluster = reference()
+    assert cluster.overlay
+    open_to = cluster.with_component(replace(cluster.overlay, allow_down_peer_bypass=True))
+    found = mesh(Fault.fail("kubespan", at=1000), topology=open_to)
+    ((start, end),) = closed(found.flow("master-1", "master-2"))
+    assert start == 1000.0 and 155 <= end - start <= 305
+    assert closed(found.flow("master-1", "worker-1"))[-1][1] == 7200.0
+    late = simulate(
+        open_to, Scenario("x", 2500.0, (Fault.fail("kubespan", at=10.0),)), replicates=1
+    ).timelines[0]
+    stands = standing(open_to, {"kubespan"})
+    assert {name: late.state_at(name, 2499.0) for name in stands} == stands
+    assert stands["etcd"] is State.UP and standing(cluster, {"kubespan"})["etcd"] is State.NO_QUORUM
+
+
 def test_without_an_overlay_the_path_alone_decides() -> None:
     plain = Topology("plain", tuple(c for c in reference() if not isinstance(c, Overlay)))
     found = mesh(Fault.partition(("us-east-1",), ("dc-1",), at=300, lasts=600), topology=plain)
@@ -176,6 +193,16 @@ def test_a_worker_cut_off_alone_long_enough_restarts_its_pod_when_it_hears_of_it
     for timeline in simulate(reference(), scenario, replicates=5).timelines:
         assert timeline.state_at("solana", 999.0) is State.UP
         assert "down" in [str(i.state) for i in timeline.of("solana")]
+
+
+def test_a_lost_controller_is_replaced_when_its_lease_is_over_and_a_short_election_disturbs_none() -> None:
+    """D controller_failover_after_crash 15-20 s; etcd_leader_gap_vs_lease: 1.3 s is far below 10 s."""
+    found = simulate(
+        reference(), Scenario("x", 900.0, (Fault.fail("master-1", 100.0),), {"etcd": "master-1"})
+    )
+    events = [e for t in found.timelines for e in t.events if e.kind == "controller"]
+    assert all(15.0 <= e.time - 100.0 <= 22.5 for e in events)
+    assert 15 <= len(events) <= 55  # one of three led; 100 replicates, false alarm 1 in 10^4
 
 
 def test_solana_catches_up_an_hour_in_about_an_hour_at_five_slots_a_second() -> None:

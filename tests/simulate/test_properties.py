@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
 from hypothesis import HealthCheck, given, settings
@@ -22,9 +23,7 @@ PLACES = ("us-east-1", "dc-1", "us-east-1a", "us-east-1b", "master-1", "worker-1
 @cache
 def topologies() -> tuple[Topology, ...]:
     whole = reference()
-    bare = Topology(
-        "bare", tuple(c for c in whole if not isinstance(c, (Overlay, Discovery, Orchestrator)))
-    )
+    bare = Topology("bare", tuple(c for c in whole if not isinstance(c, (Overlay, Discovery, Orchestrator))))
     return whole, whole.without("master-3"), whole.without("us-east-1a"), whole.without("dc-1"), bare
 
 
@@ -49,7 +48,7 @@ def whole(timeline: Timeline) -> None:
     for component in timeline.components:
         intervals = timeline.of(component)
         assert intervals[0].start == 0.0 and intervals[-1].end == HORIZON
-        for before, after in zip(intervals, intervals[1:], strict=False):
+        for before, after in itertools.pairwise(intervals):
             assert before.end == after.start, component
             assert before.state is not after.state
             assert after.cause, f"{component} at {after.start}"

@@ -106,3 +106,17 @@ def test_a_follower_that_was_cut_off_does_not_depose_the_leader() -> None:
     reigns, _, group = run(world)
     assert len(reigns) == 1
     assert group.members["m2"].lead == "m0"
+
+
+def test_a_leader_lost_soon_after_a_restart_is_noticed_later() -> None:
+    """The timer of a member's start, U(15, 30), is not stopped when it finds a leader."""
+    settled, fresh = [], []
+    for seed in range(60):
+        for gap, found in ((90.0, settled), (8.0, fresh)):
+            world = calm()
+            kill(world, "m1", 50.0, back=60.0)
+            kill(world, "m0", 60.0 + gap)
+            reigns, _, _ = run(world, seed)
+            found.append(reigns[1].elected - 60.0 - gap)
+    assert np.mean(settled) < 11.5
+    assert np.mean(fresh) > 13.0 and max(fresh) > 20.0

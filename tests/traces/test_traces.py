@@ -139,7 +139,7 @@ def _tell_cluster(story: Story) -> str:
             )
     quiet = [name for name in timeline.components if len(timeline.of(name)) == 1]
     lines.append(f"up throughout: {', '.join(quiet)}")
-    lines += [f"{e.time:10.2f}  {e.component:12}{e.kind:12}{e.text}" for e in timeline.events]
+    lines += [f"{e.time:10.2f}  {e.component:20}{e.kind:14}{e.text}" for e in timeline.events]
     return "\n".join(lines) + "\n"
 
 

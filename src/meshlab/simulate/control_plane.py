@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from meshlab.model.states import State
 from meshlab.model.timeline import Event, Interval, Lane
+from meshlab.model.units import duration
 from meshlab.simulate.faults import Faults
 from meshlab.simulate.overlay import Overlay
 from meshlab.simulate.quorums import Group
@@ -70,8 +71,49 @@ def run_control_plane(
     servers = {m: _server(m, api, topology, parameters, faults, etcd, streams, horizon) for m in api.members}
     listed = {m: _listed(m, servers[m], faults, parameters, streams) for m in api.members}
     _states(api, found, servers, listed, parameters, faults, etcd, horizon)
-    _leases(topology, parameters, faults, overlay, api, found, streams, horizon)
+    controller = _controller(topology, parameters, servers, found, streams, horizon)
+    _leases(topology, parameters, faults, overlay, api, controller, found, streams, horizon)
     return found
+
+
+def _controller(
+    topology: Topology,
+    parameters: Parameters,
+    servers: dict[str, Track[bool]],
+    found: ControlPlane,
+    streams: Streams,
+    horizon: float,
+) -> Track[bool]:
+    """Gives when a controller-manager leads: its lease of 15 s outlives short gaps of the API (parameters.md D).
+
+    Who leads at first is drawn; one whose machine's API server stays silent is replaced after 15-20 s.
+    """
+    service = next((s for s in topology.services if s.role == "controller"), None)
+    members = [m for m in service.members if m in servers] if service else []
+    leads: Track[bool] = Track(True)
+    if service is None or not members:
+        return leads
+    rng = streams.of(f"{service.name}/leader")
+    leader = members[int(rng.integers(len(members)))]
+    failover = parameters.distribution("controller.failover")
+    now = 0.0
+    while now < horizon:
+        lost = servers[leader].next_at(now, False)
+        back = servers[leader].next_at(lost, True) if lost < FOREVER else FOREVER
+        if lost >= horizon:
+            break
+        expired = lost + float(failover.sample(rng))
+        now = back
+        if back > expired:
+            leads.set(lost, False, f"the {service.name} on {leader} is lost")
+            able = {m: servers[m].next_at(expired, True) for m in members}
+            leader = min(able, key=lambda m: able[m])
+            now = able[leader]
+            if now < horizon:
+                leads.set(now, True, f"the {service.name} on {leader} leads")
+                text = f"the {service.name} on {leader} leads after {duration(now - lost)}"
+                found.events.append(Event(now, service.name, text, "controller"))
+    return leads
 
 
 def _server(
@@ -199,6 +241,7 @@ def _leases(
     faults: Faults,
     overlay: Overlay,
     api: Service,
+    controller: Track[bool],
     found: ControlPlane,
     streams: Streams,
     horizon: float,
@@ -224,6 +267,7 @@ def _leases(
                 - float(parameters.distribution("node.lease-phase").sample(rng))
                 + float(parameters.distribution("node.monitor").sample(rng))
             )
+            unknown = controller.next_at(unknown, True)
             if unknown >= min(end, horizon) or not found.answers.at(unknown):
                 continue
             found.events.append(

@@ -8,6 +8,7 @@ The rules (WireGuard's constants and Talos' peer state machine, talos-omni-kubes
 - A machine that booted knows no peers until the discovery service has told it; its key it has on disk.
 - A peer is marked down 275 s after its last handshake, looked at every 30 s, so 155-305 s after it vanished;
   its traffic is black-holed meanwhile. Then other endpoints are tried, 15-45 s for each wrong one.
+- With `allow-down-peer-bypass`, peers of one site then take the plain path between them, unencrypted.
 - Two peers behind NAT at different sites never meet.
 - A discovery outage longer than the records' 30 min may come back empty: a drop of the whole mesh.
 """
@@ -167,6 +168,8 @@ class _Tunnel:
         self.machines: tuple[Machine, Machine] = (overlay.topology.machine(a), overlay.topology.machine(b))
         self.rng: np.random.Generator = overlay.streams.of(f"tunnel/{a}/{b}")
         self.same_site = self.machines[0].site == self.machines[1].site
+        mesh = overlay.topology.overlay
+        self.bypass = mesh is not None and mesh.allow_down_peer_bypass and self.same_site
         self.marks: dict[float, float] = {}
         self.plain = overlay.topology.overlay is None
 
@@ -201,6 +204,8 @@ class _Tunnel:
                 session, whole, established = False, False, FOREVER
                 _both(out, now, False, cause)
                 self._mark_down(key, now, until)
+                if self.bypass and not off and all(ways) and self._marked(key) < until:
+                    _both(out, max(now, self._marked(key)), True, "peers are down: the plain path is taken")
                 continue
             if session and not all(ways):
                 if whole:
@@ -245,11 +250,14 @@ class _Tunnel:
             return wrong  # its peer's private address comes first and leads nowhere
         return wrong if rotated and not booted and rng.random() < 0.5 else retry
 
-    def _mark_down(self, key: float, now: float, until: float) -> None:
-        """Tells when Talos calls the peer down, if that falls between now and the next change."""
+    def _marked(self, key: float) -> float:
         if key not in self.marks:
             self.marks[key] = key + self.constants.peer_down + float(self.rng.random()) * self.constants.tick
-        marked = self.marks[key]
+        return self.marks[key]
+
+    def _mark_down(self, key: float, now: float, until: float) -> None:
+        """Tells when Talos calls the peer down, if that falls between now and the next change."""
+        marked = self._marked(key)
         if now <= marked < until:
             a, b = self.names
             text = f"peers {a} and {b} marked down: no handshake for {duration(marked - key)}"

@@ -9,7 +9,11 @@ time-outs suggest:
 - A voter that still believes in a leader refuses every vote and pre-vote. So of two survivors the first to
   notice cannot win: it waits for its next round, or for the second to notice. The second usually wins.
 - A leader that has not heard a quorum for its lease (2.5 s) steps down.
-- A started member multiplies its time-outs by three until it follows or leads for the first time.
+- A started member multiplies its time-outs by three until it follows or leads for the first time; the timer
+  that it set at its start (15-30 s) runs on. A leader lost soon after a restart is noticed that much later.
+
+Seen so in the logs of three OpenBao 2.x processes whose active one was killed: the first to notice is refused
+("we have a leader"), waits for its election time-out, and votes for the second as soon as that one notices.
 """
 
 from __future__ import annotations
@@ -47,6 +51,7 @@ class Member:
     alive: bool = True
     fresh: bool = False
     timer: int = 0
+    due: float = 0.0
     round: int = 0
     granted: set[str] = field(default_factory=set)
     lease_watch: bool = False
@@ -222,11 +227,14 @@ class HashicorpGroup:
         """Starts the follower's timer, or, for one that has long been running, draws what is left of it."""
         member.timer += 1
         timer, base = member.timer, self._scaled(member, self.heartbeat)
-        if running:  # stationary renewal process of U(T, 2T): a length-biased life, cut at a uniform place
+        if running and member.due > now:  # the long timer of its start still runs
+            due = member.due
+        elif running:  # stationary renewal process of U(T, 2T): a length-biased life, cut at a uniform place
             life = base * math.sqrt(1 + 3 * float(self.rng.random()))
             due = now + life * float(self.rng.random())
         else:
             due = now + base * (1 + float(self.rng.random()))
+        member.due = due
 
         def fire(time: float) -> None:
             if member.timer != timer or not member.alive or member.heard or member.role != "follower":

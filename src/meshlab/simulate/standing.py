@@ -83,6 +83,7 @@ class _Reach:
     def __init__(self, topology: Topology, failed: set[str], cuts: list[Cut]) -> None:
         self.topology = topology
         self.mesh_down = topology.overlay is not None and topology.overlay.name in failed
+        self.bypass = topology.overlay is not None and topology.overlay.allow_down_peer_bypass
         links = {link.name for link in topology.links}
         self.links = (failed & links) | {cut for cut in cuts if isinstance(cut, str)}
         for name in self.links:
@@ -98,12 +99,12 @@ class _Reach:
     def touch(self, a: str, b: str) -> bool:
         if a == b:
             return True
-        if self.mesh_down:
-            return False
         for first, second in self.sides:
             if (a in first and b in second) or (b in first and a in second):
                 return False
         one, two = self.topology.machine(a), self.topology.machine(b)
+        if self.mesh_down and not (self.bypass and one.site == two.site):
+            return False
         if one.site != two.site and one.nat and two.nat and self.topology.overlay is not None:
             return False
         if one.place == two.place and not self.links:
