@@ -11,7 +11,7 @@ import pytest
 from test_record import raw_folder
 
 from meshlab.incident.margin import margins
-from meshlab.incident.post_mortem import judge
+from meshlab.incident.post_mortem import post_mortem
 from meshlab.incident.record import ingest
 from meshlab.model import Interval, State, Timeline
 from meshlab.parameters import Parameters
@@ -27,7 +27,7 @@ def judged(tmp_path_factory, cluster):
     incident = replace(
         ingest(folder, cluster, HOSTILE), notes="<b>paged</b>", not_collected=("dmesg of master-1: silent",)
     )
-    return judge(incident, parameters=Parameters.embedded(), replicates=60)
+    return post_mortem(incident, parameters=Parameters.embedded(), replicates=60)
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +164,11 @@ def test_files_are_written_beside_each_other(written):
 
 def test_the_explanation_stays_with_the_incident(judged):
     assert (judged.incident.folder / "explanation.json").is_file()
+
+
+def test_an_incident_of_the_embedded_cluster_is_judged_by_its_own_parameters(judged, tmp_path):
+    folder = tmp_path / "kept"
+    replace(judged.incident, about={"profile": "embedded"}, folder=None).save(folder)
+    again = post_mortem(folder, replicates=60)
+    assert again.replay.outages == judged.replay.outages
+    assert again.to_dict()["causes"][0]["name"] == "master-1 lost"

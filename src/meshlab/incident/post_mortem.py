@@ -1,30 +1,21 @@
-"""The road from a running cluster to a report, in three calls: watch, find the cause, judge."""
+"""The post-mortem of an incident: its causes, the best of them replayed, and the report."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from meshlab.incident.collect import collect
-from meshlab.incident.connections import Connections
-from meshlab.incident.explain import Explanation, explain
-from meshlab.incident.explain import Progress as Simulated
-from meshlab.incident.observer import Observer
-from meshlab.incident.observer import Progress as Watched
-from meshlab.incident.record import SAMPLES, Incident, ingest
+from meshlab.incident.explain import Explanation, Progress, explain
+from meshlab.incident.record import Incident
 from meshlab.incident.replay import Replay, replay
 from meshlab.incident.report import Report, build_report
-from meshlab.model import State, Timeline
-
-if TYPE_CHECKING:
-    from meshlab.parameters import Parameters
+from meshlab.parameters import Parameters
 
 
 @dataclass(frozen=True)
-class Judged:
+class PostMortem:
     """An incident with its causes, the best of them replayed, and the report."""
 
     incident: Incident
@@ -32,99 +23,49 @@ class Judged:
     replay: Replay
     report: Report
 
-
-def watch(
-    connections: Connections,
-    folder: Path,
-    seconds: float,
-    *,
-    name: str = "",
-    notes: str = "",
-    interval_s: float = 0.5,
-    until: Callable[[Timeline], bool] | None = None,
-    gather: bool = True,
-    journal: Path | None = None,
-    progress: Watched | None = None,
-) -> Incident:
-    """Watches a live cluster, collects the logs of what still answers, and keeps all of it in a folder.
-
-    Parameters
-    ----------
-    seconds
-        How long to watch at most.
-    until
-        Ends the watch sooner when it says so of what was observed so far (asked once a second).
-    gather
-        Whether to collect logs and events when the watch is over.
-    journal
-        Our own journal of the cluster, which is kept with the logs.
-    """
-    observer = Observer(
-        connections.probes(), folder / SAMPLES, interval_s=interval_s, topology=connections.topology.name
-    )
-    with observer:
-        observer.watch(seconds, progress, _asked_now_and_then(observer, connections, until))
-    incident = ingest(folder, connections.topology, name or folder.name)
-    missing: tuple[str, ...] = ()
-    if gather:
-        end = incident.timeline.horizon - 1e-6
-        quiet = frozenset(
-            m.name
-            for m in connections.topology.machines
-            if incident.timeline.state_at(m.name, end) is State.UNREACHABLE
-        )
-        missing = collect(connections, folder / "logs", quiet=quiet, journal=journal).missing
-        incident = ingest(folder, connections.topology, name or folder.name)
-    return replace(incident, notes=notes, not_collected=(*connections.notes, *missing)).save(folder)
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "incident": self.incident.name,
+            **self.explanation.to_dict(),
+            "services": {outage.service: outage.to_dict() for outage in self.replay.outages},
+        }
 
 
-def _asked_now_and_then(
-    observer: Observer, connections: Connections, until: Callable[[Timeline], bool] | None
-) -> Callable[[], bool] | None:
-    if until is None:
-        return None
-    from meshlab.incident.observed import observed
-
-    asked = [0.0]
-
-    def enough() -> bool:
-        if observer.now - asked[0] < 1.0:
-            return False
-        asked[0] = observer.now
-        return until(observed(observer.samples(), connections.topology))
-
-    return enough
-
-
-def judge(
-    incident: Incident,
+def post_mortem(
+    incident: Incident | Path,
     *,
     parameters: Parameters | None = None,
     replicates: int = 200,
     seed: int = 0,
     author: str = "",
-    progress: Simulated | None = None,
-) -> Judged:
-    """Finds the most likely cause, replays it, and builds the report; an incident in a folder keeps the explanation.
+    progress: Progress | None = None,
+) -> PostMortem:
+    """Finds the most likely cause of an incident, replays it, and builds the report.
 
     Parameters
     ----------
+    incident
+        An incident, or the folder that `watch` has written. A folder also gets ``explanation.json``.
     parameters
-        How parts behave there: `Parameters.embedded()` for the embedded cluster.
+        How parts behave there; by default those of the place that was watched: the embedded cluster's own, or
+        the defaults joined with what the spec says.
+    progress
+        Called with (done, of, candidate) while candidates are simulated.
     """
-    explanation = explain(
-        incident.topology, incident.timeline, parameters=parameters, seed=seed, progress=progress
-    )
+    found = Incident.load(incident) if isinstance(incident, Path) else incident
+    if parameters is None and found.about.get("profile") == "embedded":
+        parameters = Parameters.embedded()
+    explanation = explain(found.topology, found.timeline, parameters=parameters, seed=seed, progress=progress)
     again = replay(
-        incident.topology,
-        incident.timeline,
+        found.topology,
+        found.timeline,
         explanation.best,
         replicates=replicates,
         seed=seed,
         parameters=parameters,
     )
-    report = build_report(incident, again, explanation, parameters=parameters, author=author)
-    if incident.folder is not None:
-        path = incident.folder / "explanation.json"
+    report = build_report(found, again, explanation, parameters=parameters, author=author)
+    if found.folder is not None:
+        path = found.folder / "explanation.json"
         path.write_text(json.dumps(explanation.to_dict(), indent=2), encoding="utf-8")
-    return Judged(incident, explanation, again, report)
+    return PostMortem(found, explanation, again, report)

@@ -121,9 +121,10 @@ def _table(table: Table, quotes: Mapping[str, str]) -> str:
         if cited:
             cells += f"<td>{_evidence(table.evidence[number], quotes)}</td>"
         rows.append(f"<tr>{cells}</tr>")
+    caption = _text(table.caption)
     return (
-        f'<div class="scroll"><table><caption>{_text(table.caption)}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}"><table><caption>{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
