@@ -110,6 +110,10 @@ class InitKeys:
             raise VaultError("invalid", "the reply of init that was kept cannot be read") from None
 
 
+INIT_TIMEOUT_S = 180.0
+"""Init answers after the first raft election (5-10 s with multiplier 5); giving up early loses the only copy of the keys."""
+
+
 class VaultClient:
     """One Vault or OpenBao server.
 
@@ -230,7 +234,9 @@ class VaultClient:
         with self._errors(changing=True):
             from hvac.adapters import RawAdapter
 
-            answer = RawAdapter.from_adapter(self._client.adapter).put("/v1/sys/init", json=body)
+            answer = RawAdapter.from_adapter(self._client.adapter).put(
+                "/v1/sys/init", json=body, timeout=INIT_TIMEOUT_S
+            )
             reply = Secret(bytes(answer.content), name="reply of Vault's init")
         keep(reply)
         return InitKeys.parse(reply)
