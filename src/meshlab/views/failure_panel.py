@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model import SERVICES, Link, Machine, RaftGroup, Site, State, Topology, Zone
 from meshlab.simulate import standing
-from meshlab.views.marks import cell, html_table, text_cell
+from meshlab.views.marks import MARKS, cell, html_table, picture_html, png, text_cell
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
@@ -77,15 +76,15 @@ class FailurePanel:
 
     def picture(self) -> bytes:
         """Gives the topology as a PNG, its machines and services in their states."""
-        import matplotlib.pyplot as plt
-
         from meshlab.views.topology_plot import plot_topology
 
-        figure = plot_topology(self.topology, timeline_state=self._shown())
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png", dpi=80)
-        plt.close(figure)
-        return buffer.getvalue()
+        return png(plot_topology(self.topology, timeline_state=self._shown()))
+
+    def words(self) -> str:
+        """Gives the verdicts in one sentence."""
+        failed = ", ".join(self.down) or "nothing"
+        stands = ", ".join(f"{name} {MARKS[state]} {state.value}" for name, state, _ in self.verdicts())
+        return f"With {failed} down: {stands}"
 
     def _shown(self) -> dict[str, State]:
         shown = dict(self.states)
@@ -118,17 +117,33 @@ class FailurePanel:
         """Gives the panel to display; the same one each time."""
         import ipywidgets as widgets
 
+        from meshlab.views.pulse import PANEL, Pulse
+
         if self._widget is None:
+            box = widgets.Layout
+            self._boxes: dict[str, Any] = {}
             columns = [self._column(widgets, heading, names) for heading, names in self.toggles().items()]
-            self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-            self._verdicts = widgets.HTML()
-            self._widget = widgets.VBox([widgets.HBox(columns), self._verdicts, self._image])
-            self._widget.add_class("meshlab-failure-panel")
+            back = widgets.Button(
+                description="Bring everything back", tooltip="clear every toggle", layout=box(width="auto")
+            )
+            back.on_click(lambda _: self.reset())
+            columns.append(back)
+            self._verdicts = widgets.HTML(layout=box(width="430px"))
+            self._image = widgets.HTML(layout=box(flex="1 1 480px"))
+            shown = widgets.HBox([self._verdicts, self._image], layout=box(flex_flow="row wrap"))
+            toggles = widgets.HBox(columns, layout=box(flex_flow="row wrap"))
+            self._widget = widgets.VBox([Pulse("Run this cell again."), toggles, shown])
+            self._widget.add_class(PANEL).add_class("meshlab-failure-panel")
             self._refresh()
         return self._widget
 
+    def reset(self) -> None:
+        """Brings everything back."""
+        for name in self.down:
+            self.set(name, False)
+
     def _column(self, widgets: Any, heading: str, names: list[str]) -> Any:
-        boxes = [widgets.HTML(f"<b>take down: {escape(heading)}</b>")]
+        boxes = [widgets.HTML(f"<h4>Take down: {escape(heading)}</h4>")]
         for name in names:
             box = widgets.Checkbox(
                 value=name in self._down,
@@ -137,15 +152,24 @@ class FailurePanel:
                 tooltip=f"take {name} down",
                 layout={"width": "auto"},
             )
-            box.observe(lambda change, name=name: self.set(name, change["new"]), names="value")
+            box.observe(lambda change, name=name: self._toggled(name, change["new"]), names="value")
+            self._boxes[name] = box
             boxes.append(box)
         return widgets.VBox(boxes, layout=widgets.Layout(margin="0 24px 0 0"))
 
+    def _toggled(self, name: str, failed: bool) -> None:
+        if failed != (name in self._down):
+            self.set(name, failed)
+
     def _refresh(self) -> None:
+        for name, box in self._boxes.items():
+            box.value = name in self._down
         self._verdicts.value = self.table()
-        self._image.value = self.picture()
+        self._image.value = picture_html(self.picture(), self.words())
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
+    def __repr__(self) -> str:
+        return f"FailurePanel of {self.topology.name}. {self.words()}"
 
-        display(self.widget())  # type: ignore[no-untyped-call]
+    def _repr_mimebundle_(self, **_: Any) -> Any:
+        shown = {"text/plain": repr(self), "text/html": self.table()}
+        return self.widget()._repr_mimebundle_() | shown

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from meshlab.model import SERVICES, State, Timeline, Topology
 from meshlab.model.units import duration
-from meshlab.views.marks import cell, html_table, text_cell
+from meshlab.views.marks import MARKS, cell, html_table, picture_html, png, text_cell
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
@@ -68,16 +67,26 @@ class IncidentPanel:
 
     def picture(self) -> bytes:
         """Gives the topology at this moment as a PNG, as observed."""
-        import matplotlib.pyplot as plt
-
         from meshlab.views.topology_plot import plot_topology
 
-        seen = {name: pair[0] for name, pair in self.at(self.time).items() if pair[0] is not None}
-        figure = plot_topology(self.topology, timeline_state=seen)
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png", dpi=80)
-        plt.close(figure)
-        return buffer.getvalue()
+        return png(plot_topology(self.topology, timeline_state=self._seen()))
+
+    def lanes(self) -> bytes:
+        """Gives the swim lanes of both histories as a PNG, with a line at this moment."""
+        from meshlab.views.timeline_plot import plot_timeline
+
+        histories = [self.observed]
+        if self.predicted is not None:
+            histories.insert(0, self.predicted.clipped(self.observed.horizon))
+        return png(plot_timeline(*histories, topology=self.topology, now=self.time), dpi=72)
+
+    def _seen(self) -> dict[str, State]:
+        return {name: seen for name, (seen, _) in self.at(self.time).items() if seen is not None}
+
+    def words(self) -> str:
+        """Gives what was not well at this moment in one sentence."""
+        ill = [f"{n} {MARKS[s]} {s.value}" for n, s in self._seen().items() if s is not State.UP]
+        return f"At {duration(self.time)}: " + (", ".join(ill) or "everything that was seen was up")
 
     def moments(self) -> list[tuple[str, float]]:
         """Gives the moments worth a look: where something stopped serving, or served again."""
@@ -92,26 +101,33 @@ class IncidentPanel:
         """Gives the panel to display; the same one each time."""
         import ipywidgets as widgets
 
+        from meshlab.views.pulse import PANEL, Pulse
+
         if self._widget is None:
-            wide = widgets.Layout(width="100%")
+            box = widgets.Layout
             self._slider = widgets.FloatSlider(
                 value=self.time,
                 min=0.0,
                 max=self.observed.horizon,
                 step=0.5,
-                description="second",
+                description="time (s)",
                 continuous_update=False,
-                layout=wide,
+                readout_format=".1f",
+                layout=box(width="98%"),
             )
             jump = widgets.Dropdown(
-                options=[("jump to …", None), *self.moments()], description="moment", layout=wide
+                options=[("jump to …", None), *self.moments()], description="moment", layout=box(width="98%")
             )
             self._slider.observe(lambda change: self.move(change["new"]), names="value")
             jump.observe(lambda change: self._jump(change["new"]), names="value")
-            self._table = widgets.HTML()
-            self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-            self._widget = widgets.VBox([self._slider, jump, self._table, self._image])
-            self._widget.add_class("meshlab-incident-panel")
+            self._table = widgets.HTML(layout=box(flex="1 1 420px"))
+            self._image = widgets.HTML(layout=box(flex="1 1 420px"))
+            self._lanes = widgets.HTML()
+            shown = widgets.HBox([self._table, self._image], layout=box(flex_flow="row wrap"))
+            self._widget = widgets.VBox(
+                [Pulse("Run this cell again."), self._slider, jump, shown, self._lanes]
+            )
+            self._widget.add_class(PANEL).add_class("meshlab-incident-panel")
             self._refresh()
         return self._widget
 
@@ -120,10 +136,15 @@ class IncidentPanel:
             self._slider.value = time
 
     def _refresh(self) -> None:
+        self._slider.value = self.time
         self._table.value = self.table()
-        self._image.value = self.picture()
+        self._image.value = picture_html(self.picture(), self.words())
+        self._lanes.value = picture_html(
+            self.lanes(), "Predicted and observed states of every component over time"
+        )
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
+    def __repr__(self) -> str:
+        return f"IncidentPanel of {self.topology.name}"
 
-        display(self.widget())  # type: ignore[no-untyped-call]
+    def _repr_mimebundle_(self, **_: Any) -> Any:
+        return self.widget()._repr_mimebundle_() | {"text/plain": repr(self)}

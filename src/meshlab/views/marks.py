@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from html import escape
+from io import BytesIO
+from typing import TYPE_CHECKING
 
 from meshlab.model import State
 from meshlab.views.style import look
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MARKS = {
     State.UP: "●",
@@ -51,3 +57,16 @@ def html_table(
         f'<caption style="text-align:left;padding:4px">{escape(caption)}</caption>'
         f"<thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def picture_html(png: bytes, said: str) -> str:
+    """Gives a picture as HTML, with what it shows in words for those who do not see it."""
+    data = base64.b64encode(png).decode("ascii")
+    return f'<img style="max-width:100%" alt="{escape(said)}" src="data:image/png;base64,{data}">'
+
+
+def png(figure: Figure, dpi: int = 80) -> bytes:
+    """Gives a figure as a PNG."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()

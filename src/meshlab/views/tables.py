@@ -1,0 +1,182 @@
+"""Answers as tables for people: what a notebook shows of a review, of availability, room, cost and latency."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from meshlab.model import Topology
+from meshlab.model.units import duration, size
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from meshlab.availability import ServiceAvailability
+    from meshlab.incident.replay import Outage
+    from meshlab.model.review import Finding
+    from meshlab.planning import CommitLatency, CostItem, Fit, Growth
+    from meshlab.simulate import Prediction
+
+MOST_YEARS = 20.0
+"""Beyond this a forecast says nothing: it is shown as "more than"."""
+
+
+def _frame(rows: Iterable[Mapping[str, object]], index: str) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(list(rows)).set_index(index)
+
+
+def findings(found: Iterable[Finding]) -> pd.DataFrame:
+    """Gives what a review found, worst first: severity, what is wrong, the way out."""
+    order = {"error": 0, "warning": 1, "info": 2}
+    rows = [
+        {"rule": f.rule, "severity": f.severity, "what": f.message, "way out": f.fix}
+        for f in sorted(found, key=lambda f: order[f.severity])
+    ]
+    return _frame(rows, "rule")
+
+
+def availabilities(found: Mapping[str, ServiceAvailability]) -> pd.DataFrame:
+    """Gives each service's expected downtime a year with its interval, and what limits it most."""
+    rows = []
+    for name, one in found.items():
+        low, high = (60.0 * 525600.0 * bound for bound in one.interval)
+        cut = one.cut_sets[0]
+        rows.append(
+            {
+                "service": name,
+                "availability": f"{1 - one.unavailability:.5%}",
+                "down a year": duration(round(60 * one.downtime_minutes_per_year)),
+                "between": f"{duration(round(low))} and {duration(round(high))}",
+                "limited by": " and ".join(cut.events),
+                "its share": f"{cut.probability / one.unavailability:.0%}",
+            }
+        )
+    return _frame(rows, "service")
+
+
+def room(found: Iterable[Fit]) -> pd.DataFrame:
+    """Gives what each machine's workloads need of what it has; what does not fit says why."""
+    rows = [
+        {
+            "machine": fit.machine,
+            "resource": fit.resource,
+            "needed": _amount(fit.resource, fit.used),
+            "there is": _amount(fit.resource, fit.available),
+            "fits": "● yes" if fit.fits else f"✖ no: {fit.reason}",
+        }
+        for fit in found
+    ]
+    return _frame(rows, "machine")
+
+
+def growths(found: Iterable[Growth]) -> pd.DataFrame:
+    """Gives how full each workload's disk is, and when it will be full."""
+    rows = [
+        {
+            "workload": one.workload,
+            "machine": one.machine,
+            "used now": size(one.used.mid),
+            "of": size(one.disk),
+            "full in": _years(one.days_left.mid),
+            "between (90 %)": f"{_years(one.days_left.low)} and {_years(one.days_left.high)}",
+        }
+        for one in found
+    ]
+    return _frame(rows, "workload")
+
+
+def costs(found: Iterable[CostItem]) -> pd.DataFrame:
+    """Gives the monthly bill in US dollars, item by item, with its bounds and where each price was read."""
+    rows = [
+        {
+            "item": item.item,
+            "how many": f"{item.count:g}",
+            "USD a month": f"{item.monthly.mid:,.0f}",
+            "between": f"{item.monthly.low:,.0f} and {item.monthly.high:,.0f}",
+            "source": item.source,
+        }
+        for item in found
+    ]
+    return _frame(rows, "item")
+
+
+def latencies(found: Iterable[CommitLatency]) -> pd.DataFrame:
+    """Gives how long a write takes to commit, for each machine that may lead."""
+    rows = [
+        {
+            "leader": one.leader,
+            "median": f"{1000 * one.p50:.2f} ms",
+            "p95": f"{1000 * one.p95:.2f} ms",
+            "p99": f"{1000 * one.p99:.2f} ms",
+            "mostly": one.dominant,
+        }
+        for one in found
+    ]
+    return _frame(rows, "leader")
+
+
+def outlooks(prediction: Prediction) -> pd.DataFrame:
+    """Gives the predicted downtime of each service: the middle, and what nine of ten histories keep."""
+    rows = [
+        {
+            "service": name,
+            "down (median)": _short(one.p50),
+            "90 % between": f"{_short(one.p05)} and {_short(one.p95)}",
+        }
+        for name, one in prediction.services.items()
+    ]
+    return _frame(rows, "service")
+
+
+def outages(found: Iterable[Outage]) -> pd.DataFrame:
+    """Gives each service's outage as it was predicted for the cause, and as it was observed."""
+    rows = []
+    for one in found:
+        low, mid, high = (
+            _short(value) for value in (one.predicted.low, one.predicted.mid, one.predicted.high)
+        )
+        seen = "not seen" if one.observed is None else f"{_short(one.observed)} ± {_short(one.uncertainty)}"
+        inside = {True: "● inside", False: "▲ outside", None: "– not judged"}[one.inside]
+        rows.append(
+            {
+                "service": one.service,
+                "predicted": f"{mid} ({low} to {high})",
+                "observed": seen,
+                "interval": inside,
+            }
+        )
+    return _frame(rows, "service")
+
+
+def compared(**designs: Topology) -> pd.DataFrame:
+    """Gives designs side by side: each service's expected downtime a year."""
+    import pandas as pd
+
+    from meshlab.availability import availability
+
+    columns = {
+        name.replace("_", " "): {
+            service: duration(round(60 * one.downtime_minutes_per_year))
+            for service, one in availability(topology).items()
+        }
+        for name, topology in designs.items()
+    }
+    return pd.DataFrame(columns).rename_axis("down a year")
+
+
+def _amount(resource: str, value: float) -> str:
+    return f"{value:g}" if resource == "cores" else size(value)
+
+
+def _years(days: float) -> str:
+    years = days / 365.25
+    if math.isinf(years) or years > MOST_YEARS:
+        return f"more than {MOST_YEARS:.0f} years"
+    return f"{years:.1f} years"
+
+
+def _short(value: float) -> str:
+    return duration(round(value, 1) if value < 60 else round(value))
