@@ -111,7 +111,7 @@ class InitKeys:
 
 
 INIT_TIMEOUT_S = 180.0
-"""Init answers after the first raft election (5-10 s with multiplier 5); giving up early loses the only copy of the keys."""
+"""Init answers after the first raft election (5-10 s with multiplier 5); who gives up earlier loses the only keys."""
 
 
 class VaultClient:
