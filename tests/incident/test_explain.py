@@ -80,14 +80,10 @@ def test_probabilities_add_up_to_one(explanation):
     assert len(named) == len(set(named)) == explanation.candidates
 
 
-def test_explaining_the_reference_takes_less_than_twenty_seconds(cluster, night):
+def test_the_same_seed_gives_the_same_explanation_in_less_than_twenty_seconds(cluster, night, explanation):
     started = time.process_time()
-    explain(cluster, night)
-    assert time.process_time() - started < 20.0
-
-
-def test_the_same_seed_gives_the_same_explanation(cluster, night, explanation):
     again = explain(cluster, night, parameters=Parameters.embedded())
+    assert time.process_time() - started < 20.0
     assert again.to_dict() | {"seconds": 0} == explanation.to_dict() | {"seconds": 0}
 
 
@@ -105,9 +101,7 @@ def test_a_quiet_watch_needs_no_cause(cluster):
     [
         ("master-2 lost", ()),
         ("dc-1 lost", ()),
-        ("omni away", ()),
         ("worker-3 hangs", ("worker-3 lost",)),
-        ("us-east-1 lost", ()),
         ("solana's process lost", ("data disk of worker-1 lost",)),
     ],
 )
@@ -119,13 +113,13 @@ def test_simulated_incidents_are_traced_to_their_cause(cluster, memory, truth, a
 
 
 def test_unanswered_questions_alone_are_no_fault(cluster):
-    """Five quiet watches in which 1 % of the questions go unanswered; measured elsewhere: no alarm in 40.
+    """Three quiet watches in which 1 % of the questions go unanswered; measured elsewhere: no alarm in 40.
 
-    If one watch in fifty did end in an alarm, this would fail for one choice of seeds in ten; the seeds are fixed,
-    so it fails only when the code changes for the worse.
+    If one watch in fifty did end in an alarm, this would fail for one choice of seeds in seventeen; the seeds are
+    fixed, so it fails only when the code changes for the worse.
     """
-    found = evaluate(cluster, seeds=(), quiet_seeds=range(100, 105))
-    assert (found.quiet, found.alarms) == (5, 0)
+    found = evaluate(cluster, seeds=(), quiet_seeds=range(100, 103))
+    assert (found.quiet, found.alarms) == (3, 0)
 
 
 def test_what_a_silent_machine_looks_like_is_the_same_for_power_lost_and_booting():
