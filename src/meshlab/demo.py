@@ -114,6 +114,7 @@ def _break(topology: Topology, target: Target, state: Path, output: Path, say: S
     """Watches the live cluster while the victim loses its power; gives the incident's folder."""
     from meshlab.emulate.control import Control
     from meshlab.incident.watch import watch
+    from meshlab.live.omni.reach import management_call
 
     folder = output / "incident"
     killed: list[float] = []
@@ -123,7 +124,15 @@ def _break(topology: Topology, target: Target, state: Path, output: Path, say: S
             killed.append(now)
             say(f"  {Control.of(state).call('/fault', {'fault': 'fail', 'component': VICTIM})['text']}")
 
-    watch(topology, target, folder, seconds=WATCHED_S, interval_s=0.5, progress=progress)
+    watch(
+        topology,
+        target,
+        folder,
+        seconds=WATCHED_S,
+        interval_s=0.5,
+        omni=management_call(target),
+        progress=progress,
+    )
     return folder
 
 

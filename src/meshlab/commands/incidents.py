@@ -23,15 +23,17 @@ def observe(
 ) -> None:
     """Watches the live cluster and writes it down. Example: `meshlab observe data/reference.yaml --for 90s`"""
     from meshlab.incident.watch import watch
+    from meshlab.live.omni.reach import management_call
     from meshlab.live.target import Target
 
-    topology = topology_of(spec)
+    topology, where = topology_of(spec), Target.named(target)
     incident = watch(
         topology,
-        Target.named(target),
+        where,
         output,
         seconds=_duration("--for", seconds),
         interval_s=_duration("--interval", interval),
+        omni=management_call(where),
         progress=_watching,
     )
     timeline = incident.timeline

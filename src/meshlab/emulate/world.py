@@ -16,10 +16,13 @@ from meshlab.emulate.etcd import EtcdTimers
 from meshlab.emulate.fabric import Fabric, LinkPolicy
 from meshlab.emulate.hooks import ClusterHooks
 from meshlab.emulate.machine import Machine
+from meshlab.emulate.omni import Omni
 from meshlab.emulate.pods import Pods
 from meshlab.emulate.processes import ProcessTable
 from meshlab.emulate.site import DiskSpec, Hardware, Site
 from meshlab.emulate.timings import Timings
+from meshlab.live.omni.reach import KEY_FILE
+from meshlab.live.omni.signature import ServiceAccount
 from meshlab.live.secret import Secret
 from meshlab.live.target import DialRule, Patience, Target
 from meshlab.model import Machine as Planned
@@ -77,19 +80,34 @@ class World:
             processes=self.processes,
             state_dir=state,
         )
-        self.management_up = True
+        self.account = ServiceAccount.generate("meshlab")
+        self.omni = Omni(self.site, [self.account])
+        self._omni_port = 0
 
     async def start(self, progress: Progress) -> None:
         """Starts the cloud and gives the racked machines power; returns when they are in maintenance mode."""
         self._lay_links()
         progress("starting the cloud (moto behind the strict layer)")
         await self.cloud.start()
+        progress("starting Omni")
+        await self.omni_up()
+        (self.state / KEY_FILE).touch(mode=0o600)
+        (self.state / KEY_FILE).write_text(self.account.environment_value().reveal())
         racked = [m for m in self.topology.machines if not m.instance_type]
         progress(f"powering on {len(racked)} racked machines")
         for planned in racked:
             await self._machine(planned).power_on()
         for planned in racked:
             await self.site.machines[planned.name].wait_for("maintenance")
+
+    async def omni_up(self) -> None:
+        """Starts Omni's API, at the port it had before if it had one."""
+        url = await self.omni.start(port=self._omni_port)
+        self._omni_port = int(url.rpartition(":")[2])
+
+    async def omni_down(self) -> None:
+        """Stops Omni's API; its machines go on."""
+        await self.omni.stop()
 
     def _lay_links(self) -> None:
         """Gives every pair of machines the latency and loss of the link between their places."""
@@ -168,6 +186,7 @@ class World:
             aws_endpoint=self.cloud.endpoint,
             dial_rules=(DialRule("10.0.0.0/8", "127.0.0.0/8"),),
             patience=Patience.short(),
+            omni_endpoint=self.omni.url,
         )
 
     def status(self) -> dict[str, Any]:
@@ -202,6 +221,7 @@ class World:
 
     async def stop(self) -> None:
         """Ends everything, machines first."""
+        await self.omni.stop()
         for machine in list(self.site.machines.values()):
             await machine.power_off()
         await self.pods.close(grace_s=1.0)

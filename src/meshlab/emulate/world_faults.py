@@ -62,10 +62,10 @@ class Faults:
     async def _fail(self, name: str) -> str:
         component = self.world.topology[name]
         if isinstance(component, Orchestrator):
-            self.world.management_up = False
+            await self.world.omni_down()
             return self._enter("fail", (name,), f"{name} is unreachable")
         if isinstance(component, Discovery):
-            self.world.discovery.up = False
+            self.world.discovery.stop()
             return self._enter("fail", (name,), f"{name} is unreachable")
         machines = [m.name for m in self.world.topology.machines_in(name)]
         if not machines:
@@ -179,9 +179,9 @@ class Faults:
     async def _bring_back(self, name: str, still_off: set[str]) -> None:
         component = self.world.topology[name]
         if isinstance(component, Orchestrator):
-            self.world.management_up = True
+            await self.world.omni_up()
         elif isinstance(component, Discovery):
-            self.world.discovery.up = True
+            self.world.discovery.start()
         for machine in self._powered_by(name):
             if machine.name not in still_off:
                 await self._power_on(machine.name)
