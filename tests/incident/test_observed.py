@@ -159,3 +159,12 @@ def test_nobody_looking_for_a_while_is_a_gap_not_a_state(cluster):
     seen = observed(written(run, end=60.0), cluster)
     assert states(seen, "worker-1") == ["up", "up"]
     assert seen.state_at("worker-1", 30.0) is None
+
+
+def test_vault_whose_pods_do_not_exist_is_down_and_one_that_is_only_silent_is_unreachable(cluster):
+    for outcome, state in (("refused", State.DOWN), ("silent", State.UNREACHABLE)):
+        answer: Answer = (outcome, {}, 0.1)
+        runs = [
+            asked("vault", name, 10.0, lambda _, a=answer: a) for name in ("master-1", "master-2", "master-3")
+        ]
+        assert observed(written(*runs, end=10.0), cluster).state_at("vault", 5.0) is state

@@ -66,7 +66,7 @@ def judge_vault(group: RaftGroup, seen: VaultSeen) -> tuple[State | None, str]:
         by_role.setdefault(role, []).append(name)
     open_ = by_role.get("active", []) + by_role.get("standby", [])
     sealed = by_role.get("sealed", []) + by_role.get("fresh", [])
-    silent = by_role.get("silent", [])
+    silent = by_role.get("silent", []) + by_role.get("gone", [])
     unknown = len(group.voters) - len(roles)
     active = by_role.get("active", [])
     if active:
@@ -80,6 +80,8 @@ def judge_vault(group: RaftGroup, seen: VaultSeen) -> tuple[State | None, str]:
     if len(open_) + len(sealed) + unknown >= group.quorum:
         return None, ""  # those that could not be asked may be the quorum
     if not open_ and not sealed:
+        if by_role.get("gone"):
+            return State.DOWN, f"no Vault pod answers; nothing runs as {', '.join(by_role['gone'])}"
         return State.UNREACHABLE, "no Vault pod answers"
     return State.NO_QUORUM, f"only {', '.join(open_ + sealed)} answers"
 

@@ -102,7 +102,10 @@ def write_marks(samples: Sequence[Sample]) -> list[Mark[State]]:
 
 @dataclass(frozen=True)
 class VaultAnswer:
-    """What one Vault pod says of itself: ``active``, ``standby``, ``sealed``, ``fresh`` or ``silent``."""
+    """What one Vault pod says of itself: ``active``, ``standby``, ``sealed``, ``fresh``, ``silent`` or ``gone``.
+
+    ``gone``: the API says that there is no such pod, or that nothing listens in it.
+    """
 
     role: str
 
@@ -114,7 +117,7 @@ def vault_marks(samples: Sequence[Sample]) -> list[Mark[VaultAnswer]]:
         if sample.outcome == "no-path":
             return None, ""
         if not sample.answered:
-            return VaultAnswer("silent"), sample.error
+            return VaultAnswer("silent" if sample.outcome == "silent" else "gone"), sample.error
         if not sample.answer.get("initialized", True):
             return VaultAnswer("fresh"), ""
         if sample.answer.get("sealed"):
