@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 a check did not hold; 2 bad input; 3 the live side failed 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for name, command in {
+COMMANDS: dict[str, Callable[..., None]] = {
     "review": design.review,
     "show": design.show,
     "import": design.import_,
@@ -35,7 +36,8 @@ for name, command in {
     "incident": incidents.incident,
     "demo": road.demo,
     "lab": road.lab,
-}.items():
+}
+for name, command in COMMANDS.items():
     app.command(name)(command)
 app.add_typer(emulation.app, name="emulate")
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meshlab.model import SERVICES
 from meshlab.model.spec import data_file, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from meshlab.incident.post_mortem import PostMortem
+    from meshlab.incident.record import Incident
+    from meshlab.incident.replay import Replay
     from meshlab.live.target import Target
     from meshlab.model import Topology
     from meshlab.provision.attach import Attached
@@ -66,7 +67,10 @@ def run(output: Path, say: Say) -> Result:
     What an earlier demo left, killed or not, is cleaned up first; afterwards nothing is left but the folder.
     """
     from meshlab.emulate import lifecycle
+    from meshlab.incident.post_mortem import post_mortem
     from meshlab.live.target import state_root
+    from meshlab.provision.bringup import plan_bringup
+    from meshlab.provision.drive import drive
 
     clock = _Clock(say)
     spec = data_file("reference.yaml")
@@ -82,15 +86,18 @@ def run(output: Path, say: Say) -> Result:
         with clock.part(
             "bring-up", "bringing the cluster up through boto3, the Talos API, kubernetes and hvac"
         ):
-            attached = _bring_up(spec, target)
+            plan = plan_bringup(topology, target)
+            attached = drive(plan, topology, target, lambda words: words, lambda text: say(f"  {text}"))
         with clock.part("incident", f"watching, taking {VICTIM}'s power away, watching what happens"):
-            folder = _break(topology, target, state, output, say)
-        with clock.part("explain", "simulating every candidate cause"):
-            result = _explain(folder, say)
+            incident, killed_at = _break(topology, target, state, output, say)
+        with clock.part("predict", "simulating that fault, knowing only who led before it"):
+            predicted = _predict(topology, incident, killed_at)
+        with clock.part("explain", "simulating every candidate cause, without telling which it was"):
+            result = post_mortem(incident, seed=0)
     finally:
         with clock.part("down", "taking everything down"):
             lifecycle.down(state)
-    return _result(output, clock, findings, attached, result)
+    return _result(output, clock, findings, attached, predicted, result)
 
 
 def _review(topology: Topology, output: Path) -> dict[str, int]:
@@ -104,19 +111,12 @@ def _review(topology: Topology, output: Path) -> dict[str, int]:
     return counts
 
 
-def _bring_up(spec: Path, target: Target) -> Attached:
-    from meshlab.commands.bringup import bring_up
-
-    return bring_up(spec, target)
-
-
-def _break(topology: Topology, target: Target, state: Path, output: Path, say: Say) -> Path:
-    """Watches the live cluster while the victim loses its power; gives the incident's folder."""
+def _break(topology: Topology, target: Target, state: Path, output: Path, say: Say) -> tuple[Incident, float]:
+    """Watches the live cluster while the victim loses its power; gives the incident and the second it was."""
     from meshlab.emulate.control import Control
     from meshlab.incident.watch import watch
     from meshlab.live.omni.reach import management_call
 
-    folder = output / "incident"
     killed: list[float] = []
 
     def progress(now: float, end: float, silent: str) -> None:
@@ -124,65 +124,81 @@ def _break(topology: Topology, target: Target, state: Path, output: Path, say: S
             killed.append(now)
             say(f"  {Control.of(state).call('/fault', {'fault': 'fail', 'component': VICTIM})['text']}")
 
-    watch(
+    incident = watch(
         topology,
         target,
-        folder,
+        output / "incident",
         seconds=WATCHED_S,
         interval_s=0.5,
         omni=management_call(target),
         progress=progress,
     )
-    return folder
+    return incident, killed[0]
 
 
-def _explain(folder: Path, say: Say) -> PostMortem:
-    from meshlab.incident.post_mortem import post_mortem
+def _predict(topology: Topology, incident: Incident, killed_at: float) -> Replay:
+    """What the model says of the fault that was injected, on the same zero as what was observed."""
+    from meshlab.incident.replay import replay
+    from meshlab.parameters import Parameters
+    from meshlab.simulate import Fault, Scenario
 
-    return post_mortem(folder, seed=0)
+    scenario = Scenario(
+        f"{VICTIM} loses power", incident.timeline.horizon, (Fault.fail(VICTIM, at=killed_at),)
+    )
+    return replay(topology, incident.timeline, scenario, replicates=300, parameters=Parameters.embedded())
 
 
 def _result(
-    output: Path, clock: _Clock, findings: dict[str, int], attached: Attached, result: PostMortem
+    output: Path,
+    clock: _Clock,
+    findings: dict[str, int],
+    attached: Attached,
+    predicted: Replay,
+    result: PostMortem,
 ) -> Result:
-    from meshlab.commands.output import table
     from meshlab.views.timeline_plot import plot_timeline
 
     best = result.explanation.best
     named = best.fault is not None and VICTIM in best.components
     verified = attached.outcome.value == "done"
-    rows = []
-    outages = {o.service: o for o in result.replay.outages}
-    for service in SERVICES:
-        outage = outages.get(service)
-        if outage is None:
-            continue
-        seen = "not seen" if outage.observed is None else f"{outage.observed:.1f} ± {outage.uncertainty:.1f}"
-        expected = f"{outage.predicted.mid:.1f} ({outage.predicted.low:.1f} to {outage.predicted.high:.1f})"
-        rows.append([service, expected, seen, outage.note])
-    plot_timeline(result.replay.predicted, result.incident.timeline).savefig(output / "timeline.png", dpi=150)
+    observed = result.incident.timeline
+    plot_timeline(predicted.predicted, observed).savefig(output / "timeline.png", dpi=150)
     (output / "report.html").write_text(result.report.to_html(), encoding="utf-8")
     (output / "report.md").write_text(result.report.to_markdown(), encoding="utf-8")
+    files = [output / name for name in ("report.html", "topology.png", "timeline.png", "summary.json")]
     summary = {
         "holds": verified and named,
         "verified": verified,
         "killed": VICTIM,
         "most_likely_cause": best.to_dict(),
         "findings": findings,
-        "services": {name: outage.to_dict() for name, outage in outages.items()},
+        "services": {outage.service: outage.to_dict() for outage in predicted.outages},
         "seconds": {**clock.seconds, "total": clock.total},
-        "files": {
-            name: str(output / name)
-            for name in ("report.html", "topology.png", "timeline.png", "summary.json")
-        },
+        "files": [str(path) for path in files],
     }
-    (output / "summary.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
-    title = f"{VICTIM} without power: seconds down per service"
+    files[-1].write_text(json.dumps(summary, indent=2), encoding="utf-8")
+    alike = f"; looks the same from here: {', '.join(best.alike)}" if best.alike else ""
     lines = [
-        table(title, ["service", "predicted (90 % interval)", "observed", "note"], rows),
-        f"most likely cause: {best.name} ({best.probability:.0%})"
-        + (f"; looks the same: {', '.join(best.alike)}" if best.alike else ""),
-        f"bring-up verified: {'yes' if verified else 'no'}; {VICTIM} named as the cause: {'yes' if named else 'no'}; {clock.total:.0f} s in all",
-        *(str(output / name) for name in ("report.html", "topology.png", "timeline.png", "summary.json")),
+        _table(predicted),
+        f"most likely cause: {best.name} ({best.probability:.0%}){alike}",
+        f"bring-up verified: {_yes(verified)}; {VICTIM} named as the cause: {_yes(named)}; {clock.total:.0f} s in all",
+        *(str(path) for path in files),
     ]
     return Result(verified and named, "\n".join(lines), summary)
+
+
+def _table(predicted: Replay) -> str:
+    from meshlab.views.text_table import text_table as table
+
+    rows = []
+    for outage in predicted.outages:
+        seen = "not seen" if outage.observed is None else f"{outage.observed:.1f} ± {outage.uncertainty:.1f}"
+        expected = f"{outage.predicted.mid:.1f} ({outage.predicted.low:.1f} to {outage.predicted.high:.1f})"
+        inside = "" if outage.inside is None else _yes(outage.inside)
+        rows.append([outage.service, expected, seen, inside, outage.note])
+    columns = ["service", "predicted (90 % interval)", "observed", "inside", "note"]
+    return table(f"{VICTIM} without power: seconds down", columns, rows)
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, topology_of
-from meshlab.model.errors import CheckFailed, InputError, LiveError
+from meshlab.model.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
     from meshlab.live.target import Target
@@ -63,7 +63,7 @@ def destroy(
     as_json: Json = False,
 ) -> None:
     """Takes everything of the cluster away and proves it. Example: `meshlab destroy data/reference.yaml --yes`"""
-    from meshlab.provision.bringup import plan_destroy
+    from meshlab.provision.bringup import destroy as plan_destroy
 
     where, topology = _target(target), topology_of(spec)
     run = _run(plan_destroy(topology, where), topology, where, approve, yes)
@@ -120,32 +120,10 @@ def _how_to_approve(made: Plan) -> str:
 
 
 def _run(made: Plan, topology: Topology, target: Target, typed: str | None, yes: bool) -> Attached:
-    """Approves a plan as the caller said, starts or joins its run, and says what happens until it is over."""
-    from meshlab.provision.approval import approve as enter
-    from meshlab.provision.approval import phrase
-    from meshlab.provision.attach import start_or_attach
-    from meshlab.provision.journal import Journal
-    from meshlab.provision.records import Outcome
-    from meshlab.provision.workspace import Workspace
+    """Runs a plan, approved as the caller said."""
+    from meshlab.provision.drive import drive
 
-    approval, said = None, 0
-    with Journal(Workspace.of(target, made.cluster).journal) as journal:
-        if made.changes and journal.run(made.run) is None:
-            approval = enter(made, _typed(made, target, typed, yes, phrase(made)), journal)
-        said = max((record.seq for record in journal.records(made.run)), default=0)
-    attached = start_or_attach(made, topology, target, approval)
-    titles = {step.id: step.title for step in made}
-    try:
-        for event in attached.follow(after=said):
-            if event.kind.value in ("result", "adopted", "failed", "refused", "needs-you", "progress"):
-                say(f"{event.kind.value:9} {titles.get(event.step, event.step)}: {event.text}".rstrip(": "))
-    except KeyboardInterrupt:
-        attached.hold()
-        say("held: nothing more is started; run the same command again to go on")
-        raise
-    if attached.outcome is not Outcome.DONE:
-        raise LiveError(attached.text or "the run was interrupted; run the same command again to go on")
-    return attached
+    return drive(made, topology, target, lambda wanted: _typed(made, target, typed, yes, wanted), say)
 
 
 def _typed(made: Plan, target: Target, typed: str | None, yes: bool, wanted: str) -> str:

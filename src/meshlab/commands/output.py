@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshlab.model.errors import InputError, MeshlabError
+from meshlab.views.text_table import text_table as table
 
 if TYPE_CHECKING:
     from meshlab.model import Topology
+
+__all__ = ["Json", "Spec", "TargetName", "answer", "complain", "say", "table", "topology_of"]
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="a spec file, for example data/reference.yaml")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout; progress on stderr")]
@@ -41,24 +44,6 @@ def say(text: str) -> None:
 def answer(document: Any, as_json: bool, text: str) -> None:
     """Prints the answer: one JSON document, or the text for people."""
     print(json.dumps(document, indent=2) if as_json else text)
-
-
-def table(title: str, columns: list[str], rows: list[list[str]]) -> str:
-    """Gives a table as text, as wide as its content."""
-    from io import StringIO
-
-    from rich.console import Console
-    from rich.table import Table
-
-    grid = Table(title=title or None, title_justify="left", header_style="bold")
-    for column in columns:
-        grid.add_column(column, overflow="fold")
-    for row in rows:
-        grid.add_row(*row)
-    width = max(80, Console().width) if sys.stdout.isatty() else 140
-    stream = StringIO()
-    Console(file=stream, width=width, color_system=None).print(grid)
-    return stream.getvalue().rstrip()
 
 
 def topology_of(spec: Path) -> Topology:
