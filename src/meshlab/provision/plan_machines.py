@@ -135,7 +135,6 @@ def _configure(draft: Draft, machine: Machine, started: list[str], credentials: 
             "node": node_settings(draft, machine),
         },
         natural_key=f"{machine.address} answers to our certificate",
-        preconditions=(f"{machine.name} answers on the Talos API",),
         effects=(Effect(machine.name, during=State.BOOTING, after=State.UP),),
     )
 
@@ -149,7 +148,8 @@ def machine_removal(draft: Draft) -> None:
             f"remove/talos/{machine.name}",
             "talos.config",
             f"Wipe {machine.name} and let it come back in maintenance mode",
-            "It holds keys of this cluster and data of its pods; the next cluster gets it clean.",
+            "Its keys and the system's own data go. What is on its user volumes (the chain's data, weeks of syncing)"
+            " stays on the disk; `talosctl wipe disk` removes that too.",
             "reset",
             *before,
             system="talos",

@@ -436,7 +436,8 @@ class Instance(AwsOperation):
 
         thing = self.find(context)
         if thing is not None:
-            start(aws, thing.id)
+            if thing.state in ("stopping", "stopped"):
+                start(aws, thing.id)
             return self.describe(thing)
         # No user data: it would hold the cluster's private keys, readable through the metadata service. The
         # configuration goes over the Talos API in maintenance mode instead (facts: live-bringup 1.7).

@@ -145,28 +145,32 @@ class ApplyConfiguration(Operation):
             return Found({"configured": True})
         return Absent("it does not know our certificates yet")
 
-    def unmet(self, context: Context) -> tuple[str, ...]:
-        address = str(self.settings["address"])
-        if answers(context, address, maintenance=True) or answers(context, address, maintenance=False):
-            return ()
-        return (f"{address} does not answer on the Talos API",)
-
     def perform(self, context: Context) -> Result:
+        """Sends the configuration as soon as the machine asks for one; a machine that has it only has to come back."""
+        patience = context.target.patience
+        state = context.wait_until(lambda: self._reachable(context), patience.machine_running, self.step.title)
+        if not state["configured"]:
+            self._send(context)
+        return context.wait_until(lambda: self.probe(context), patience.machine_running, self.step.title)
+
+    def _reachable(self, context: Context) -> Probe:
+        address = str(self.settings["address"])
+        if answers(context, address, maintenance=False):
+            return Found({"configured": True})
+        if answers(context, address, maintenance=True):
+            return Found({"configured": False})
+        return Absent(f"{address} does not answer on the Talos API (it may be rebooting)")
+
+    def _send(self, context: Context) -> None:
         from meshlab.live.talos.machine_config import machine_config
 
+        config = machine_config(bundle(context), cluster_settings(self.settings), node_settings(self.settings))
         address = str(self.settings["address"])
-        if not answers(context, address, maintenance=False):
-            config = machine_config(
-                bundle(context), cluster_settings(self.settings), node_settings(self.settings)
-            )
-            with (
-                talos_errors(self.step.title, changing=True),
-                context.connections.talos(address, maintenance=True) as client,
-            ):
-                client.apply_configuration(config)
-        return context.wait_until(
-            lambda: self.probe(context), context.target.patience.machine_running, self.step.title
-        )
+        with (
+            talos_errors(self.step.title, changing=True),
+            context.connections.talos(address, maintenance=True) as client,
+        ):
+            client.apply_configuration(config)
 
     def undo(self, context: Context) -> Result:
         """Resets the machine: its state and data are wiped, and it comes back in maintenance mode."""
