@@ -53,7 +53,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         data = folder / f"data-{number}"
         data.mkdir()
         joins = "\n".join(
-            f'retry_join {{\n leader_api_addr = "https://127.0.0.1:{port}"\n leader_ca_cert_file = "{folder}/ca.crt"\n}}'
+            f'retry_join {{\n leader_api_addr = "https://127.0.0.1:{port}"\n'
+            f' leader_ca_cert_file = "{folder}/ca.crt"\n}}'
             for other, port in enumerate(ports)
             if other != number
         )

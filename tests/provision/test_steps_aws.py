@@ -95,7 +95,11 @@ def test_from_nothing_to_three_machines_and_back_to_nothing(account: Account, cl
     again = account.compared(account.plan(cluster, serial=1))
     assert again.empty, again.reasons
     assert account.carry(account.plan(cluster, "destroy", serial=1)) is Outcome.DONE
-    assert [kind for kind in ("instance", "vpc", "subnet", "security-group", "launch-template") if account.ours(kind)] == []
+    assert [
+        kind
+        for kind in ("instance", "vpc", "subnet", "security-group", "launch-template")
+        if account.ours(kind)
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,9 @@ def test_a_create_whose_reply_is_lost_is_done_once(
     assert len(account.ours(kind)) == count
 
 
-def test_a_zone_without_capacity_stops_the_run_and_it_goes_on_later(account: Account, cluster: Topology) -> None:
+def test_a_zone_without_capacity_stops_the_run_and_it_goes_on_later(
+    account: Account, cluster: Topology
+) -> None:
     account.cloud.faults.insufficient_capacity("us-east-1b")
     plan = account.plan(cluster)
     assert account.carry(plan) is Outcome.FAILED
@@ -163,7 +169,7 @@ def test_the_journal_joins_with_the_clouds_own_log(account: Account, cluster: To
 def test_an_api_port_open_to_the_world_is_not_planned(account: Account, cluster: Topology) -> None:
     (firewall,) = cluster.of(Firewall)
     opened = replace(firewall, rules=(*firewall.rules, FirewallRule("tcp", (6443, 6443), ("0.0.0.0/0",))))
-    with pytest.raises(CannotPlan, match="Kubernetes API .* to the world"):
+    with pytest.raises(CannotPlan, match=r"Kubernetes API .* to the world"):
         account.plan(cluster.with_component(opened))
 
 

@@ -446,7 +446,7 @@ def _session(tls: ssl.SSLContext | None, headers: Mapping[str, str]) -> requests
         """Uses the TLS context given: requests itself takes certificates only as files."""
 
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-            super().init_poolmanager(*args, **kwargs, ssl_context=tls)  # type: ignore[no-untyped-call]
+            super().init_poolmanager(*args, **kwargs, ssl_context=tls)
 
         def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
             host, pool = super().build_connection_pool_key_attributes(request, verify, cert)

@@ -129,8 +129,8 @@ class Attempt:
         if done:
             when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(done[-1].time))
             raise StepFailed(
-                f"{self._step.title}: the journal says it was done at {when} (run {done[-1].run}), but the live side does"
-                " not show it. It cannot be done twice. If the cluster is really gone, destroy it first",
+                f"{self._step.title}: the journal says it was done at {when} (run {done[-1].run}), but the live side"
+                " does not show it. It cannot be done twice. If the cluster is really gone, destroy it first",
                 "needs-you",
             )
 
@@ -248,9 +248,13 @@ def open_intent(history: list[Record]) -> Record | None:
     for record in history:
         if record.kind is Kind.INTENT:
             found = record
-        elif record.kind in SETTLED or record.kind is Kind.NEVER_HAPPENED or (record.kind is Kind.FAILED and record.data.get("reaction") == "retry"):
+        elif record.kind in SETTLED or record.kind is Kind.NEVER_HAPPENED or _nothing_done(record):
             found = None
     return found
+
+
+def _nothing_done(record: Record) -> bool:
+    return record.kind is Kind.FAILED and record.data.get("reaction") == "retry"
 
 
 def _foreign(error: BaseException) -> str:

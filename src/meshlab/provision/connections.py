@@ -72,7 +72,7 @@ class Connections:
             self._heard.ids = [*heard, exchange.request_id][-20:]
 
     def request_ids(self) -> str:
-        """Gives the ids of the changing requests that this thread made since it last asked, to find them in CloudTrail."""
+        """Gives the ids of this thread's changing requests since it last asked; CloudTrail finds them by these."""
         ids = getattr(self._heard, "ids", [])
         self._heard.ids = []
         return " ".join(ids)

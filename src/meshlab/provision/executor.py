@@ -135,7 +135,7 @@ class Executor:
         def say(text: str) -> None:
             self._journal.add(self._plan.run, step.id, Kind.PROGRESS, text)
 
-        needed = {name: result for name, result in self._results.items()}
+        needed = dict(self._results)
         context = self._context.within(results=needed, say=say, journal=self._journal)
         return Attempt(self._plan.run, step, context, self._journal, self._boundary).settle()
 

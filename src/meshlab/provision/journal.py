@@ -79,9 +79,8 @@ class Journal:
         self._clock = clock
         self._lock = threading.RLock()
         try:
-            if read_only:
-                if not path.exists():
-                    raise JournalError(f"there is no journal {path.name} yet: nothing was ever run here")
+            if read_only and not path.exists():
+                raise JournalError(f"there is no journal {path.name} yet: nothing was ever run here")
             self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
@@ -210,7 +209,8 @@ class Journal:
     def runs(self) -> list[Run]:
         """Gives all runs of the cluster, oldest first."""
         rows = self._rows(
-            "SELECT run, plan_hash, purpose, serial, outcome, started, finished, text FROM runs ORDER BY serial, started",
+            "SELECT run, plan_hash, purpose, serial, outcome, started, finished, text FROM runs"
+            " ORDER BY serial, started",
             (),
         )
         return [Run(r[0], r[1], r[2], r[3], Outcome(r[4]), r[5], r[6], r[7]) for r in rows]

@@ -1,4 +1,4 @@
-"""Who may act: one runner at a time. A lock that dies with its process, a lease for one that hangs, a fence for both."""
+"""Who may act: one runner at a time. A lock dies with its process, a lease ends a hung one, a fence stops both."""
 
 from __future__ import annotations
 

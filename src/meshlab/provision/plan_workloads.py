@@ -336,7 +336,7 @@ def _chains(draft: Draft, local: str, nodes: str) -> list[str]:
                 draft,
                 f"{name}-statefulset",
                 chains.stateful_set(role, name=name, machine=machine, **size),
-                "One replica: two nodes with one identity could be punished by their network. It never moves by itself.",
+                "One replica: two nodes with one identity could be punished by their network. It never moves.",
                 *needs,
             )
             last.append(

@@ -149,7 +149,7 @@ class Preflight(Waiting):
             quota, need = compute.vcpu_quota(aws), float(self.settings["cores"])
             if quota < need:
                 raise StepFailed(
-                    f"the account may run {quota:.0f} standard vCPUs and {need:.0f} are needed: raise the quota L-1216C47A"
+                    f"the account may run {quota:.0f} standard vCPUs, {need:.0f} are needed: raise the quota L-1216C47A"
                 )
             image = compute.talos_image(aws, str(self.settings["talos"]))
         return Found(
@@ -166,7 +166,8 @@ class Vpc(AwsOperation):
     def differences(self, thing: Any, context: Context) -> Iterator[str]:
         if thing.cidr != self.settings["cidr"]:
             raise StepFailed(
-                f"the VPC {thing.id} has {thing.cidr}, the spec says {self.settings['cidr']}; a VPC's range cannot be changed",
+                f"the VPC {thing.id} has {thing.cidr}, the spec says {self.settings['cidr']};"
+                " a VPC's range cannot be changed",
                 "needs-you",
             )
         yield from ()

@@ -148,7 +148,9 @@ class ApplyConfiguration(Operation):
     def perform(self, context: Context) -> Result:
         """Sends the configuration as soon as the machine asks for one; a machine that has it only has to come back."""
         patience = context.target.patience
-        state = context.wait_until(lambda: self._reachable(context), patience.machine_running, self.step.title)
+        state = context.wait_until(
+            lambda: self._reachable(context), patience.machine_running, self.step.title
+        )
         if not state["configured"]:
             self._send(context)
         return context.wait_until(lambda: self.probe(context), patience.machine_running, self.step.title)
@@ -164,7 +166,9 @@ class ApplyConfiguration(Operation):
     def _send(self, context: Context) -> None:
         from meshlab.live.talos.machine_config import machine_config
 
-        config = machine_config(bundle(context), cluster_settings(self.settings), node_settings(self.settings))
+        config = machine_config(
+            bundle(context), cluster_settings(self.settings), node_settings(self.settings)
+        )
         address = str(self.settings["address"])
         with (
             talos_errors(self.step.title, changing=True),

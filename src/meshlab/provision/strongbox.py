@@ -128,7 +128,8 @@ class Strongbox:
             text = AESGCM(self._key(salt)).decrypt(nonce, raw[len(_MAGIC) + 16 + _NONCE :], _MAGIC)
         except InvalidTag:
             raise StrongboxError(
-                f"the strongbox {self._path.name} does not open with this key: the key is another one, or the file is damaged"
+                f"the strongbox {self._path.name} does not open with this key:"
+                " the key is another one, or the file is damaged"
             ) from None
         return {name: base64.b64decode(value) for name, value in json.loads(text).items()}
 
