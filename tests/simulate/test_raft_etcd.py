@@ -98,6 +98,18 @@ def test_a_year_without_a_quorum_is_slept_through() -> None:
     assert group.agenda._count < 60
 
 
+def test_years_of_a_cut_or_a_pause_are_skipped_too() -> None:
+    """Found: a paused leader looked for its quorum every second for a year."""
+    world = calm()
+    world.frozen["m0"].set(10.0, True, "paused")
+    _, _, group = run(world, horizon=31_557_600.0)
+    assert group.agenda._count < 60
+    world = calm()
+    cut(world, "m0", "m2", at=10.0)
+    _, _, group = run(world, horizon=31_557_600.0)
+    assert group.agenda._count < 60
+
+
 def test_prevote_keeps_a_follower_that_was_cut_off_from_deposing_the_leader() -> None:
     """PreVote: no term is raised without a chance to win (A prevote, raft paper section 9.6)."""
     world = calm()

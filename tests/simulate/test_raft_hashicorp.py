@@ -120,3 +120,14 @@ def test_a_leader_lost_soon_after_a_restart_is_noticed_later() -> None:
             found.append(reigns[1].elected - 60.0 - gap)
     assert np.mean(settled) < 11.5
     assert np.mean(fresh) > 13.0 and max(fresh) > 20.0
+
+
+def test_years_of_a_cut_or_a_pause_are_skipped() -> None:
+    world = calm()
+    world.frozen["m0"].set(50.0, True, "paused")
+    _, _, group = run(world, horizon=31_557_600.0)
+    assert group.agenda._count < 100
+    world = calm()
+    cut(world, "m0", "m2", at=50.0)
+    _, _, group = run(world, horizon=31_557_600.0)
+    assert group.agenda._count < 100

@@ -539,7 +539,7 @@ class EtcdGroup:
         if missing and not leader.missing:
             self._silent_since = now
         leader.missing = missing
-        if missing and self.check_quorum and not leader.checking:
+        if missing and self.check_quorum and not leader.checking and self.world.acts(leader.name, now):
             leader.checking = True
             period = self.ticks * self.tick
             passed = math.floor((now - leader.base) / period + _EPS)
