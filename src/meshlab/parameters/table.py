@@ -176,7 +176,8 @@ def parse_distribution(text: str, source: str = "") -> Distribution:
     if _FORMS.get(kind) != len(numbers):
         known = ", ".join(f"{name} ({count} numbers)" for name, count in _FORMS.items())
         raise ValueError(f"{text!r} is no distribution; known: {known}")
-    return Distribution(kind, *(float(number) for number in numbers), source=source)  # type: ignore[arg-type]
+    a, b, c = [*(float(number) for number in numbers), 0.0, 0.0][:3]
+    return Distribution(kind, a, b, c, source)  # type: ignore[arg-type]
 
 
 def read_csv(text: str, file: str) -> dict[str, Parameter]:
