@@ -106,6 +106,14 @@ class Attached:
         return runner_alive(self._workspace)
 
     @property
+    def runner_pid(self) -> int | None:
+        """The process that carries the run, as it wrote it down; None before there was one."""
+        try:
+            return int(self._directory.pid.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    @property
     def outcome(self) -> Outcome:
         with self._journal() as journal:
             run = journal.run(self.plan.run)

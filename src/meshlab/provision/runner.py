@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -20,7 +19,7 @@ from meshlab.provision.connections import Connections
 from meshlab.provision.context import Context
 from meshlab.provision.executor import Executor, nowhere
 from meshlab.provision.guard import Guard
-from meshlab.provision.journal import Fenced, Journal
+from meshlab.provision.journal import Fenced
 from meshlab.provision.lease import Lease
 from meshlab.provision.plan import Plan
 from meshlab.provision.records import Outcome
@@ -54,7 +53,6 @@ def carry(
     directory: RunDirectory,
     stop: threading.Event,
     boundary: Boundary = nowhere,
-    started: Callable[[Journal], None] = lambda journal: None,
 ) -> Outcome:
     """Carries a run to its end, its first failure or its loss to another runner; the lease is held meanwhile.
 
@@ -71,13 +69,13 @@ def carry(
     workspace = directory.workspace
     lease = Lease(workspace)
     with lease as journal:
+        directory.pid.write_text(str(os.getpid()))
         strongbox = Strongbox(workspace.strongbox, workspace.strongbox_key)
         with Connections(target, plan.cluster, strongbox) as connections:
             context = Context(target, plan.cluster, strongbox, connections, journal, stop=stop)
             guard = None
             if plan.purpose == "maintenance":
                 guard = Guard(topology, lambda: connections.machines_down(topology))
-            started(journal)
             executor = Executor(
                 plan,
                 context,

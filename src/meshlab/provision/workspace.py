@@ -72,5 +72,9 @@ class RunDirectory:
         return self.path / "target.json"
 
     @property
+    def pid(self) -> Path:
+        return self.path / "runner.pid"
+
+    @property
     def log(self) -> Path:
         return self.path / "runner.log"
