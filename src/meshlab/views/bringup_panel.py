@@ -166,19 +166,18 @@ class BringUpPanel:
                     "says done, then run the cells from here on"
                 )
             self.apply(phrase(self.plan))
-        if beforehand:
-            self._await(time.monotonic() + timeout_s)
         run = self.run
         assert run is not None
+        if beforehand:
+            run.go_on()
+            self._await(time.monotonic() + timeout_s)
         outcome = run.outcome
         self._read()
         if outcome is Outcome.DONE:
             return run
         if outcome.final:
             raise MeshlabError(f"the run is not done: {_WORDS[outcome]}. {run.text}")
-        raise NotYet(
-            f"the run is {_WORDS[outcome]}: wait until the panel says done, then run the cells from here on"
-        )
+        raise NotYet(f"the run is {self._words(run)}. When the panel says done, run the cells from here on")
 
     def _await(self, deadline: float) -> None:
         run = self.run
@@ -235,6 +234,13 @@ class BringUpPanel:
         text = f"{mark} {record.step or 'run'}: {record.text or record.kind.value}"
         self._lines.append((record.time, text))
 
+    @staticmethod
+    def _words(run: Attached) -> str:
+        outcome = run.outcome
+        if outcome in (Outcome.PENDING, Outcome.RUNNING, Outcome.HELD) and not run.alive:
+            return "interrupted: its runner is gone; Resume goes on where it stopped"
+        return _WORDS[outcome]
+
     # -- what is shown
 
     def status(self) -> str:
@@ -243,17 +249,14 @@ class BringUpPanel:
             if self.plan.empty:
                 return summary(self.plan)
             return f"{summary(self.plan)} Nothing was applied yet."
-        outcome = self.run.outcome
-        stands = _WORDS[outcome]
-        if outcome is Outcome.RUNNING and not self.run.alive:
-            stands = "interrupted: its runner is gone; Resume goes on where it stopped"
+        outcome, stands = self.run.outcome, self._words(self.run)
         done = sum(state in _OVER for state in self._stand.values())
         said = f"{stands}; {done} of {len(self._stand)} steps"
         if self._started is not None:
             until = time.time() if outcome is Outcome.RUNNING and self.run.alive else (self._last or 0.0)
             said += f", {seconds(max(0.0, until - self._started))}"
         working = [name for name, state in self._stand.items() if state == "working"]
-        if working and outcome in (Outcome.RUNNING, Outcome.HELD):
+        if working and self.run.alive:
             said += f"; now: {', '.join(working)}"
         text = self.run.text if outcome in (Outcome.FAILED, Outcome.NEEDS_YOU, Outcome.REFUSED) else ""
         return said[0].upper() + said[1:] + (f" - {text}" if text else "")

@@ -128,7 +128,7 @@ class FailurePanel:
             )
             back.on_click(lambda _: self.reset())
             columns.append(back)
-            self._verdicts = widgets.HTML(layout=box(width="430px"))
+            self._verdicts = widgets.HTML(layout=box(width="470px"))
             self._image = widgets.HTML(layout=box(flex="1 1 480px"))
             shown = widgets.HBox([self._verdicts, self._image], layout=box(flex_flow="row wrap"))
             toggles = widgets.HBox(columns, layout=box(flex_flow="row wrap"))
@@ -164,8 +164,9 @@ class FailurePanel:
     def _refresh(self) -> None:
         for name, box in self._boxes.items():
             box.value = name in self._down
-        self._verdicts.value = self.table()
-        self._image.value = picture_html(self.picture(), self.words())
+        # Drawn first, so that the words and the picture change together.
+        picture = picture_html(self.picture(), self.words())
+        self._verdicts.value, self._image.value = self.table(), picture
 
     def __repr__(self) -> str:
         return f"FailurePanel of {self.topology.name}. {self.words()}"

@@ -137,11 +137,10 @@ class IncidentPanel:
 
     def _refresh(self) -> None:
         self._slider.value = self.time
-        self._table.value = self.table()
-        self._image.value = picture_html(self.picture(), self.words())
-        self._lanes.value = picture_html(
-            self.lanes(), "Predicted and observed states of every component over time"
-        )
+        # Drawn first, so that the words and the pictures change together.
+        picture = picture_html(self.picture(), self.words())
+        lanes = picture_html(self.lanes(), "Predicted and observed states of every component over time")
+        self._table.value, self._image.value, self._lanes.value = self.table(), picture, lanes
 
     def __repr__(self) -> str:
         return f"IncidentPanel of {self.topology.name}"

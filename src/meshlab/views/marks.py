@@ -31,8 +31,8 @@ MARKS = {
 def cell(state: State | None) -> str:
     """Gives a table cell for a state: its shape, its word, and its colour beside them."""
     if state is None:
-        return '<td style="padding:2px 8px">– not seen</td>'
-    style = f"padding:2px 8px;background:{look(state).colour};color:{look(state).text}"
+        return '<td style="padding:2px 8px;white-space:nowrap">– not seen</td>'
+    style = f"padding:2px 8px;white-space:nowrap;background:{look(state).colour};color:{look(state).text}"
     return f'<td style="{style}">{MARKS[state]} {escape(state.value)}</td>'
 
 

@@ -99,10 +99,8 @@ class ScenarioPanel:
         return self._shown
 
     def _refresh(self) -> None:
-        self._table.value = self.table()
-        self._lanes.value = picture_html(
-            self.lanes(), f"Typical history of {self.chosen}, component by component"
-        )
+        lanes = picture_html(self.lanes(), f"Typical history of {self.chosen}, component by component")
+        self._table.value, self._lanes.value = self.table(), lanes
         self._status.value = (
             f'<div role="status" class="meshlab-status">● {escape(self.chosen)} simulated</div>'
         )

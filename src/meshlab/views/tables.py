@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from meshlab.incident.report import Table
 from meshlab.model import Topology
 from meshlab.model.units import duration, size
+from meshlab.provision.preview import duration as how_long
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from meshlab.availability import ServiceAvailability
+    from meshlab.incident.explain import Explanation
     from meshlab.incident.replay import Outage
+    from meshlab.incident.report import Report
     from meshlab.model.review import Finding
     from meshlab.planning import CommitLatency, CostItem, Fit, Growth
+    from meshlab.provision.plan import Plan
     from meshlab.simulate import Prediction
 
 MOST_YEARS = 20.0
@@ -180,3 +185,64 @@ def _years(days: float) -> str:
 
 def _short(value: float) -> str:
     return duration(round(value, 1) if value < 60 else round(value))
+
+
+def plan(made: Plan) -> pd.DataFrame:
+    """Gives a plan as a table: what each step does, why, how long it takes, and whether it can be undone."""
+    rows = [
+        {
+            "step": step.id,
+            "what": step.title,
+            "why": step.why,
+            "takes": how_long(step),
+            "once": "▲ irreversible" if step.irreversible else "",
+        }
+        for step in made
+    ]
+    return _frame(rows, "step")
+
+
+def claims(result: Mapping[str, object]) -> pd.DataFrame:
+    """Gives the claims of a verification, each with what was measured and whether it holds."""
+    found = cast("list[dict[str, object]]", result["claims"])
+    rows = [
+        {"claim": one["claim"], "measured": one["measured"], "holds": "● yes" if one["holds"] else "✖ no"}
+        for one in found
+    ]
+    return _frame(rows, "claim")
+
+
+def built(made: Plan, steps: Mapping[str, str]) -> pd.DataFrame:
+    """Gives how many steps of each system there were, and how many of them are done."""
+    rows = []
+    for system in dict.fromkeys(step.system for step in made):
+        mine = [step for step in made if step.system == system]
+        over = sum(steps[step.id] in ("done", "adopted") for step in mine)
+        rows.append({"system": system, "steps": len(mine), "done": over, "the last of them": mine[-1].title})
+    return _frame(rows, "system")
+
+
+def causes(explanation: Explanation) -> pd.DataFrame:
+    """Gives the causes, most likely first; those that would have looked the same stand beside each other."""
+    rows = [
+        {
+            "cause": cause.name,
+            "probability": f"{cause.probability:.1%}",
+            "looks the same": ", ".join(cause.alike),
+            "why": str(cause.why),
+        }
+        for cause in explanation.causes
+    ]
+    return _frame(rows, "cause")
+
+
+def proposals(report: Report) -> pd.DataFrame:
+    """Gives what a report proposes to do, most urgent first, each with its reason."""
+    blocks = next(section.blocks for section in report.sections if section.title == "What to do")
+    rows = [
+        dict(zip(block.headings, row, strict=True))
+        for block in blocks
+        if isinstance(block, Table)
+        for row in block.rows
+    ]
+    return _frame(rows, "kind")

@@ -1,0 +1,174 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Is this design available, fast and big enough?
+#
+# You run one hybrid cluster: three control-plane machines on EC2, one per zone, joined by KubeSpan with three
+# bare-metal workers in a data centre. etcd and Vault share the three masters; Solana, Ethereum and Tron have one
+# replica each on local disks.
+#
+# **The question.** What limits it, when does it run out, what does it cost - and what is the first thing to change?
+#
+# Nothing here touches a live system: everything is computed from the design.
+
+# %%
+# %matplotlib inline
+from dataclasses import replace
+
+from meshlab import reference, review
+from meshlab.availability import availability
+from meshlab.model.spec import data_file
+from meshlab.planning import capacity, commit_latency, fits, monthly_cost
+from meshlab.simulate import load_scenario, simulate
+from meshlab.views import tables
+from meshlab.views.failure_panel import FailurePanel
+from meshlab.views.scenario_panel import ScenarioPanel
+from meshlab.views.timeline_plot import plot_timeline
+from meshlab.views.topology_plot import plot_topology
+
+# %% [markdown]
+# ## The design
+#
+# `data/reference.yaml` says what there is. To plan for your own, load it with `meshlab.load("your.yaml")`.
+
+# %%
+cluster = reference()
+plot_topology(cluster)
+
+# %% [markdown]
+# ## What an expert would say of it
+#
+# Each row is a rule of the design review: what is wrong, and the way out. An *error* does not work or loses data as
+# it is; a *warning* works until a foreseeable thing happens; an *info* was checked and holds.
+
+# %%
+tables.findings(review(cluster))
+
+# %% [markdown]
+# ## How available is it, and what limits that?
+#
+# Exact availability from the rates of failure and repair in the design, with the interval that their uncertainty
+# gives. The last two columns name the most probable way to lose each service.
+
+# %%
+tables.availabilities(availability(cluster))
+
+# %% [markdown]
+# All three masters are in one region, so the region's rare failure is what etcd, the API and Vault see; three zones
+# take care of the rest. The chain nodes lose twenty times as much: one machine, one disk, one data centre.
+#
+# ## What if something fails? Try it
+#
+# Take parts down; the verdicts are those of the settled state. Begin with `master-1`, then add `master-2`.
+
+# %%
+panel = FailurePanel(cluster)
+panel
+
+# %% [markdown]
+# One master may go; the second one takes etcd and Vault with it, and with etcd the API. The chain nodes go on in
+# either case: a worker that is cut off from its control plane keeps its pods running.
+#
+# ## Is it fast enough?
+#
+# The time from a leader's proposal to its commit, unloaded, for each master that may lead.
+
+# %%
+tables.latencies(commit_latency(cluster))
+
+# %% [markdown]
+# Far below the heartbeat of 100 ms: three zones of one region are near enough to each other, and the data centre is
+# not asked for a vote.
+#
+# ## Is it big enough, and until when?
+
+# %%
+tables.room(fits(cluster))
+
+# %%
+tables.growths(capacity(cluster))
+
+# %% [markdown]
+# Tron's disk is the first to be full, in about five years; by then it wants either a larger disk or a lite node.
+#
+# ## What does it cost?
+
+# %%
+tables.costs(monthly_cost(cluster))
+
+# %% [markdown]
+# The Omni subscription is not stated in the design: put it in as `orchestrator.monthly-cost`.
+#
+# ## What happens in time?
+#
+# Availability counts failures; a scenario plays one out: elections, leases, timeouts, restarts. Choose another
+# scenario or draw more histories.
+
+# %%
+scenarios = ScenarioPanel(cluster, list(data_file("scenarios").glob("*.yaml")), "rolling-reboot-masters")
+scenarios
+
+# %% [markdown]
+# The swim lane of a typical history of this maintenance: every master rebooted in turn.
+
+# %%
+plot_timeline(scenarios.prediction.typical(), topology=cluster, title="A rolling reboot of the masters: who is away when?")
+
+# %% [markdown]
+# etcd and the API hardly notice. **Vault goes down for half an hour in a planned maintenance**: each rebooted pod
+# comes back sealed and waits for people with their key shares, and the next master is rebooted before they came.
+#
+# ## What to change
+#
+# **First: let Vault unseal itself** (`seal: awskms`). The same scenario on the changed design:
+
+# %%
+unsealed = cluster.with_component(replace(cluster.workload("vault-server"), seal="awskms"))
+reboot = load_scenario(data_file("scenarios/rolling-reboot-masters.yaml"), unsealed)
+tables.outlooks(simulate(unsealed, reboot, replicates=20))
+
+# %% [markdown]
+# From half an hour to seconds, for one KMS key.
+#
+# **Second: a second Tron replica.** On worker-2, beside Ethereum, there is no room for it:
+
+# %%
+tron = replace(unsealed.workload("tron"), machines=("worker-3", "worker-2"), replicas=2)
+beside = unsealed.with_component(tron)
+tables.room(fit for fit in fits(beside) if not fit.fits)
+
+# %% [markdown]
+# So it takes a fourth worker. What that gives, beside what there is:
+
+# %%
+fourth = replace(cluster.machine("worker-3"), name="worker-4", address="10.40.0.14")
+second = unsealed.with_component(fourth).with_component(replace(tron, machines=("worker-3", "worker-4")))
+tables.compared(as_it_is=cluster, second_tron=second)
+
+# %% [markdown]
+# Half of Tron's expected downtime goes away; the other half is the data centre itself, which a second machine in
+# the same hall does not help.
+
+# %%
+tables.costs(monthly_cost(second)).loc[["racked servers", "total"]]
+
+# %% [markdown]
+# ## Conclusion
+#
+# - **Change now:** the KMS seal. It costs a dollar a month and takes half an hour out of every maintenance.
+# - **Change now:** three plain instances in place of the Auto Scaling group (the review's only error).
+# - **Decide:** whether an hour a year of Tron is worth a fourth server. If it has to be better than that, the second
+#   replica belongs in another place.
+# - **Nothing to do:** speed, memory and disks suffice for years.
+#
+# **Next:** [bring it up](02-guided-bring-up.ipynb) on this machine, then [break it](03-incident-post-mortem.ipynb).

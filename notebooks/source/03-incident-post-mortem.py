@@ -1,0 +1,124 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What happened, why, and what would have helped?
+#
+# Something broke. You were watching, so you have what the clients saw: who answered, who was silent, who led. You
+# have no message that says why.
+#
+# **The question.** What is the most likely cause, did the cluster behave as it should, and what is worth changing?
+#
+# **The model.** Every fault that could have done it is simulated on the same cluster, and ranked by how well its
+# histories agree with what was seen.
+
+# %%
+from pathlib import Path
+
+from meshlab import reference
+from meshlab.emulate.lifecycle import state_dir, supervisor_pid, up
+from meshlab.incident.post_mortem import post_mortem
+from meshlab.live.target import Target
+from meshlab.model.spec import data_file
+from meshlab.provision.bringup import plan_bringup
+from meshlab.views import tables
+from meshlab.views.break_panel import BreakPanel
+from meshlab.views.bringup_panel import BringUpPanel
+from meshlab.views.incident_panel import IncidentPanel
+from meshlab.views.report_figures import write_report
+
+# %% [markdown]
+# ## A cluster to break
+#
+# The one that [notebook 02](02-guided-bring-up.ipynb) brought up; if there is none, it is started and brought up
+# here (approve and apply in the panel). An incident that was recorded earlier is taken as it is.
+
+# %%
+cluster = reference()
+folder = Path("../out/incident-notebook")
+if supervisor_pid(state_dir()) is None:
+    up(data_file("reference.yaml"))
+target = Target.embedded()
+
+# %%
+breaking = BreakPanel(cluster, target, folder, "master-1")
+if not breaking.recorded:
+    bringup = BringUpPanel(plan_bringup(cluster, target), cluster, target)
+    display(bringup)
+    bringup.result()
+
+# %% [markdown]
+# ## Break it, and watch
+#
+# The button watches the cluster through its ordinary interfaces for 75 seconds. After the first ten, master-1 loses
+# its power: no goodbye, only silence.
+
+# %%
+breaking
+
+# %%
+incident_folder = breaking.result()
+
+# %% [markdown]
+# ## Why?
+#
+# Every candidate fault, simulated and compared with what was seen. This is what the cluster's own outsides tell;
+# nothing here was told who broke it.
+
+# %%
+found = post_mortem(incident_folder, seed=0)
+print("most likely:", " and ".join(found.explanation.best.components))
+
+# %% tags=["varies"]
+tables.causes(found.explanation)
+
+# %% [markdown]
+# ## What was seen, moment by moment
+#
+# Move the slider, or jump to a moment where something changed. *Predicted* is a typical history of the most likely
+# cause.
+
+# %%
+IncidentPanel(cluster, found.incident.timeline, found.replay.predicted)
+
+# %% [markdown]
+# ## Did it behave as it should?
+#
+# The outage of each service, as simulated for that cause and as observed. A service outside its interval means that
+# the model, or the cluster, is not what we think.
+
+# %% tags=["varies"]
+tables.outages(found.replay.outages)
+
+# %% [markdown]
+# ## The report
+#
+# For those who were not there: self-contained, every sentence with the lines it rests on.
+
+# %%
+written = write_report(found.report, folder)
+print(*(path.name for path in (written.html, written.markdown, written.timeline, written.outages)))
+
+# %% [markdown]
+# ## What to change
+#
+# The proposals of the report, most urgent first.
+
+# %% tags=["varies"]
+tables.proposals(found.report)
+
+# %% [markdown]
+# ## What to do next
+#
+# - **Heal** in the panel above gives master-1 its power back. Its Vault pod then waits, sealed, for people.
+# - Watch a real incident with `meshlab observe`, and explain its folder with `meshlab incident FOLDER`.
+# - What a KMS seal would have changed is in [notebook 01](01-capacity-planning.ipynb).
