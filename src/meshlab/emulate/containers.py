@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 import time
@@ -25,6 +24,7 @@ from meshlab.emulate.pod_spec import (
 )
 from meshlab.emulate.probes import Timing, Verdict, ask
 from meshlab.emulate.processes import ProcessTable
+from meshlab.emulate.tasks import end
 from meshlab.emulate.vault import local_config, localise
 
 _CHAINS = {Kind.SOLANA: "solana", Kind.ETHEREUM: "ethereum", Kind.BEACON: "ethereum", Kind.TRON: "tron"}
@@ -172,9 +172,7 @@ class Container:
         try:
             code = await child.wait()
         finally:
-            probing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await probing
+            await end(probing)
         self.message = f"ended by signal {-code}" if code < 0 else f"ended with status {code}"
         return code
 

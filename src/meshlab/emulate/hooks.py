@@ -271,7 +271,7 @@ class ClusterHooks:
     async def power_lost(self, machine: Machine) -> None:
         """Cuts a machine off and kills its processes, in that order: no process gets to say goodbye."""
         self._fabric.power(machine.name, False)
+        await self._pods.lose_power(machine.name)  # before their processes, else they would be restarted
         for child in self._processes.running(machine.name):
             with contextlib.suppress(ProcessLookupError):
                 await self._processes.kill(child.name)
-        await self._pods.lose_power(machine.name)

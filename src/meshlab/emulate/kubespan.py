@@ -19,6 +19,7 @@ from meshlab.emulate.cosi import ResourceStore
 from meshlab.emulate.discovery import Affiliate, DiscoveryService, DiscoveryUnavailable
 from meshlab.emulate.kubespan_identity import PORT, KubeSpanIdentity
 from meshlab.emulate.kubespan_peer import Peer, State, calculated, next_endpoint, with_endpoint
+from meshlab.emulate.tasks import end
 from meshlab.emulate.timings import Timings
 from meshlab.live._generated import talos_cluster_pb2, talos_kubespan_pb2
 from meshlab.live.talos import resources as types
@@ -89,11 +90,8 @@ class MeshNode:
 
     async def stop(self) -> None:
         """End; peers hear nothing of it."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     def knows(self, public_key: str) -> bool:
         """Whether a peer is configured here."""

@@ -26,6 +26,7 @@ from meshlab.emulate.machine_log import EventLog, KernelLog, ServiceTable, pb
 from meshlab.emulate.machine_request import Request
 from meshlab.emulate.site import Hardware, Site
 from meshlab.emulate.talos import TalosApi
+from meshlab.emulate.tasks import end
 from meshlab.live.secret import Secret
 from meshlab.live.talos.config_view import ConfigView
 from meshlab.live.talos.resources import TALOS_TYPES
@@ -199,10 +200,7 @@ class Machine:
 
     async def _end_life(self) -> None:
         life, self._life = self._life, None
-        if life is not None and life is not asyncio.current_task():
-            life.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await life
+        await end(life)
 
     async def wait_for(self, stage: Stage, deadline_s: float = 30.0) -> None:
         """Wait until it is in a stage.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshlab.emulate.addresses import cluster_address, loopback
 from meshlab.emulate.etcd_wire import EtcdError, EtcdUnavailable
+from meshlab.emulate.tasks import end
 from meshlab.live._generated import talos_etcd_pb2
 from meshlab.live.talos import resources as types
 
@@ -81,11 +82,8 @@ class EtcdService:
 
     async def stop(self, *, wipe: bool = False) -> None:
         """Stop the service and its process."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
+        self._task = None
         await self._machine.site.hooks.stop_etcd(self._machine, wipe)
         self.running = False
         self.voting.clear()

@@ -7,7 +7,6 @@ provisioning. Every call but provisioning must be signed (:mod:`meshlab.live.omn
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -19,6 +18,7 @@ from meshlab.emulate.machine import BASE62, Machine
 from meshlab.emulate.omni_cluster import OmniCluster
 from meshlab.emulate.site import Site
 from meshlab.emulate.talos_faults import Fault, from_exception
+from meshlab.emulate.tasks import end
 from meshlab.live import rpc, yaml_text
 from meshlab.live._generated import cosi_resource_pb2, omni_management_pb2, omni_specs_pb2, siderolink_pb2
 from meshlab.live.omni import resources as types
@@ -88,11 +88,8 @@ class Omni:
 
     async def stop(self) -> None:
         """Stop serving and driving; the machines go on."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await end(self._task)
+        self._task = None
         if self._server is not None:
             await self._server.stop(None)
             self._server = None

@@ -39,6 +39,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._ending.set)
+        loop.add_signal_handler(signal.SIGUSR1, _say_what_waits)
         runner = None
         try:
             await self.world.start(self._progress)
@@ -101,6 +102,15 @@ class Supervisor:
 
         self._ending.set()
         return web.json_response({"text": "going down"})
+
+
+def _say_what_waits() -> None:
+    """Writes to the log where every task stands (``kill -USR1``), for when something hangs."""
+    for task in asyncio.all_tasks():
+        try:
+            task.print_stack(limit=6, file=sys.stderr)
+        except Exception as error:  # some generators have no frame to show
+            print(f"{task.get_name()}: {error}", file=sys.stderr)
 
 
 def main() -> None:
