@@ -72,8 +72,10 @@ def write(name: str, notebook: Notebook) -> None:
     nbformat.write(notebook, NOTEBOOKS / f"{name}.ipynb")
 
 
-def execute(notebook: Notebook, folder: Path, seconds: int = SECONDS) -> Notebook:
+def execute(notebook: Notebook, folder: Path, seconds: int = SECONDS, *, state: bool = False) -> Notebook:
     """Runs a notebook from top to bottom in a folder and gives it back, with its outputs as they came.
+
+    With `state`, the state of all widgets is kept in its metadata (for a test that looks for what must not be there).
 
     Raises
     ------
@@ -87,7 +89,7 @@ def execute(notebook: Notebook, folder: Path, seconds: int = SECONDS) -> Noteboo
         timeout=seconds,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
-        store_widget_state=False,
+        store_widget_state=state,
         record_timing=False,
     )
     client.execute()

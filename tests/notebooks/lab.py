@@ -32,6 +32,7 @@ class Lab:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
         self.token = secrets.token_hex(16)
+        scratch.mkdir(parents=True, exist_ok=True)
         self.log = scratch / "lab.log"
         places = {
             name: str(scratch / name.lower())

@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
+import pandas as pd
+
 from meshlab.incident.report import Table
 from meshlab.model import Topology
 from meshlab.model.units import duration, size
 from meshlab.provision.preview import duration as how_long
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from meshlab.availability import ServiceAvailability
     from meshlab.incident.explain import Explanation
     from meshlab.incident.replay import Outage
@@ -27,13 +27,27 @@ MOST_YEARS = 20.0
 """Beyond this a forecast says nothing: it is shown as "more than"."""
 
 
-def _frame(rows: Iterable[Mapping[str, object]], index: str) -> pd.DataFrame:
-    import pandas as pd
+class Sheet(pd.DataFrame):
+    """A table that a notebook shows whole: every row, every word, read from the left."""
 
-    return pd.DataFrame(list(rows)).set_index(index)
+    @property
+    def _constructor(self) -> type[Sheet]:
+        return Sheet
+
+    def _repr_html_(self) -> str:
+        with pd.option_context("display.max_colwidth", None):
+            text = str(self.to_html(justify="left", border=0))
+        return text.replace("<td>", _LEFT.format("td")).replace("<th>", _LEFT.format("th"))
 
 
-def findings(found: Iterable[Finding]) -> pd.DataFrame:
+_LEFT = '<{} style="text-align:left;vertical-align:top">'
+
+
+def _frame(rows: Iterable[Mapping[str, object]], index: str) -> Sheet:
+    return Sheet(list(rows)).set_index(index)
+
+
+def findings(found: Iterable[Finding]) -> Sheet:
     """Gives what a review found, worst first: severity, what is wrong, the way out."""
     order = {"error": 0, "warning": 1, "info": 2}
     rows = [
@@ -43,7 +57,7 @@ def findings(found: Iterable[Finding]) -> pd.DataFrame:
     return _frame(rows, "rule")
 
 
-def availabilities(found: Mapping[str, ServiceAvailability]) -> pd.DataFrame:
+def availabilities(found: Mapping[str, ServiceAvailability]) -> Sheet:
     """Gives each service's expected downtime a year with its interval, and what limits it most."""
     rows = []
     for name, one in found.items():
@@ -62,7 +76,7 @@ def availabilities(found: Mapping[str, ServiceAvailability]) -> pd.DataFrame:
     return _frame(rows, "service")
 
 
-def room(found: Iterable[Fit]) -> pd.DataFrame:
+def room(found: Iterable[Fit]) -> Sheet:
     """Gives what each machine's workloads need of what it has; what does not fit says why."""
     rows = [
         {
@@ -77,7 +91,7 @@ def room(found: Iterable[Fit]) -> pd.DataFrame:
     return _frame(rows, "machine")
 
 
-def growths(found: Iterable[Growth]) -> pd.DataFrame:
+def growths(found: Iterable[Growth]) -> Sheet:
     """Gives how full each workload's disk is, and when it will be full."""
     rows = [
         {
@@ -93,7 +107,7 @@ def growths(found: Iterable[Growth]) -> pd.DataFrame:
     return _frame(rows, "workload")
 
 
-def costs(found: Iterable[CostItem]) -> pd.DataFrame:
+def costs(found: Iterable[CostItem]) -> Sheet:
     """Gives the monthly bill in US dollars, item by item, with its bounds and where each price was read."""
     rows = [
         {
@@ -108,7 +122,7 @@ def costs(found: Iterable[CostItem]) -> pd.DataFrame:
     return _frame(rows, "item")
 
 
-def latencies(found: Iterable[CommitLatency]) -> pd.DataFrame:
+def latencies(found: Iterable[CommitLatency]) -> Sheet:
     """Gives how long a write takes to commit, for each machine that may lead."""
     rows = [
         {
@@ -123,7 +137,7 @@ def latencies(found: Iterable[CommitLatency]) -> pd.DataFrame:
     return _frame(rows, "leader")
 
 
-def outlooks(prediction: Prediction) -> pd.DataFrame:
+def outlooks(prediction: Prediction) -> Sheet:
     """Gives the predicted downtime of each service: the middle, and what nine of ten histories keep."""
     rows = [
         {
@@ -136,7 +150,7 @@ def outlooks(prediction: Prediction) -> pd.DataFrame:
     return _frame(rows, "service")
 
 
-def outages(found: Iterable[Outage]) -> pd.DataFrame:
+def outages(found: Iterable[Outage]) -> Sheet:
     """Gives each service's outage as it was predicted for the cause, and as it was observed."""
     rows = []
     for one in found:
@@ -156,9 +170,8 @@ def outages(found: Iterable[Outage]) -> pd.DataFrame:
     return _frame(rows, "service")
 
 
-def compared(**designs: Topology) -> pd.DataFrame:
+def compared(**designs: Topology) -> Sheet:
     """Gives designs side by side: each service's expected downtime a year."""
-    import pandas as pd
 
     from meshlab.availability import availability
 
@@ -169,7 +182,7 @@ def compared(**designs: Topology) -> pd.DataFrame:
         }
         for name, topology in designs.items()
     }
-    return pd.DataFrame(columns).rename_axis("down a year")
+    return Sheet(columns).rename_axis("down a year")
 
 
 def _amount(resource: str, value: float) -> str:
@@ -187,7 +200,7 @@ def _short(value: float) -> str:
     return duration(round(value, 1) if value < 60 else round(value))
 
 
-def plan(made: Plan) -> pd.DataFrame:
+def plan(made: Plan) -> Sheet:
     """Gives a plan as a table: what each step does, why, how long it takes, and whether it can be undone."""
     rows = [
         {
@@ -202,17 +215,16 @@ def plan(made: Plan) -> pd.DataFrame:
     return _frame(rows, "step")
 
 
-def claims(result: Mapping[str, object]) -> pd.DataFrame:
-    """Gives the claims of a verification, each with what was measured and whether it holds."""
-    found = cast("list[dict[str, object]]", result["claims"])
-    rows = [
-        {"claim": one["claim"], "measured": one["measured"], "holds": "● yes" if one["holds"] else "✖ no"}
-        for one in found
-    ]
+def claims(result: Mapping[str, object], *, measured: bool = False) -> Sheet:
+    """Gives the claims of a verification and whether each holds; with what was measured if asked for."""
+    rows = []
+    for one in cast("list[dict[str, object]]", result["claims"]):
+        row = {"claim": one["claim"], "holds": "● yes" if one["holds"] else "✖ no"}
+        rows.append(row | {"measured": one["measured"]} if measured else row)
     return _frame(rows, "claim")
 
 
-def built(made: Plan, steps: Mapping[str, str]) -> pd.DataFrame:
+def built(made: Plan, steps: Mapping[str, str]) -> Sheet:
     """Gives how many steps of each system there were, and how many of them are done."""
     rows = []
     for system in dict.fromkeys(step.system for step in made):
@@ -222,8 +234,8 @@ def built(made: Plan, steps: Mapping[str, str]) -> pd.DataFrame:
     return _frame(rows, "system")
 
 
-def causes(explanation: Explanation) -> pd.DataFrame:
-    """Gives the causes, most likely first; those that would have looked the same stand beside each other."""
+def causes(explanation: Explanation, most: int = 6) -> Sheet:
+    """Gives the likeliest causes in order; those that would have looked the same stand beside each other."""
     rows = [
         {
             "cause": cause.name,
@@ -231,12 +243,12 @@ def causes(explanation: Explanation) -> pd.DataFrame:
             "looks the same": ", ".join(cause.alike),
             "why": str(cause.why),
         }
-        for cause in explanation.causes
+        for cause in explanation.causes[:most]
     ]
     return _frame(rows, "cause")
 
 
-def proposals(report: Report) -> pd.DataFrame:
+def proposals(report: Report) -> Sheet:
     """Gives what a report proposes to do, most urgent first, each with its reason."""
     blocks = next(section.blocks for section in report.sections if section.title == "What to do")
     rows = [
