@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from meshlab.model import State, Timeline, Topology
     from meshlab.model.exchange import import_design
     from meshlab.model.review import review
-    from meshlab.model.spec import load as load
-    from meshlab.model.spec import reference
+    from meshlab.model.spec.load import load, reference
     from meshlab.simulate import Fault, Prediction, Scenario, load_scenario
 
 __version__ = "0.1.0"

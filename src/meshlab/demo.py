@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from meshlab.incident.replay import Replay
     from meshlab.live.target import Target
     from meshlab.model import Topology
-    from meshlab.provision.attach import Attached
 
 VICTIM = "master-1"
 CALM_S, WATCHED_S = 10.0, 75.0
@@ -71,6 +70,7 @@ def run(output: Path, say: Say) -> Result:
     from meshlab.live.target import state_root
     from meshlab.provision.bringup import plan_bringup
     from meshlab.provision.drive import drive
+    from meshlab.provision.records import Outcome
 
     clock = _Clock(say)
     spec = data_file("reference.yaml")
@@ -88,6 +88,7 @@ def run(output: Path, say: Say) -> Result:
         ):
             plan = plan_bringup(topology, target)
             attached = drive(plan, topology, target, lambda words: words, lambda text: say(f"  {text}"))
+            verified = attached.outcome is Outcome.DONE
         with clock.part("incident", f"watching, taking {VICTIM}'s power away, watching what happens"):
             incident, killed_at = _break(topology, target, state, output, say)
         with clock.part("predict", "simulating that fault, knowing only who led before it"):
@@ -97,7 +98,7 @@ def run(output: Path, say: Say) -> Result:
     finally:
         with clock.part("down", "taking everything down"):
             lifecycle.down(state)
-    return _result(output, clock, findings, attached, predicted, result)
+    return _result(output, clock, findings, verified, predicted, result)
 
 
 def _review(topology: Topology, output: Path) -> dict[str, int]:
@@ -152,19 +153,20 @@ def _result(
     output: Path,
     clock: _Clock,
     findings: dict[str, int],
-    attached: Attached,
+    verified: bool,
     predicted: Replay,
     result: PostMortem,
 ) -> Result:
+    from meshlab.views.report_figures import write_report
     from meshlab.views.timeline_plot import plot_timeline
 
     best = result.explanation.best
     named = best.fault is not None and VICTIM in best.components
-    verified = attached.outcome.value == "done"
     observed = result.incident.timeline
-    plot_timeline(predicted.predicted, observed).savefig(output / "timeline.png", dpi=150)
-    (output / "report.html").write_text(result.report.to_html(), encoding="utf-8")
-    (output / "report.md").write_text(result.report.to_markdown(), encoding="utf-8")
+    plot_timeline(predicted.predicted, observed, topology=result.incident.topology).savefig(
+        output / "timeline.png", dpi=150
+    )
+    write_report(result.report, output)
     files = [output / name for name in ("report.html", "topology.png", "timeline.png", "summary.json")]
     summary = {
         "holds": verified and named,

@@ -65,7 +65,9 @@ def incident(
 
     result = post_mortem(folder, seed=seed, progress=lambda done, of, text: say(f"{done}/{of} {text}"))
     if report:
-        report.write_text(result.report.to_html(), encoding="utf-8")
+        from meshlab.views.report_figures import report_figures
+
+        report.write_text(result.report.to_html(report_figures(result.report)), encoding="utf-8")
         report.with_suffix(".md").write_text(result.report.to_markdown(), encoding="utf-8")
         say(f"wrote {report} and {report.with_suffix('.md')}")
     rows = [
