@@ -131,6 +131,7 @@ def _break(topology: Topology, target: Target, state: Path, output: Path, say: S
         output / "incident",
         seconds=WATCHED_S,
         interval_s=0.5,
+        name="the demo's incident",
         omni=management_call(target),
         progress=progress,
     )
@@ -158,14 +159,9 @@ def _result(
     result: PostMortem,
 ) -> Result:
     from meshlab.views.report_figures import write_report
-    from meshlab.views.timeline_plot import plot_timeline
 
     best = result.explanation.best
     named = best.fault is not None and VICTIM in best.components
-    observed = result.incident.timeline
-    plot_timeline(predicted.predicted, observed, topology=result.incident.topology).savefig(
-        output / "timeline.png", dpi=150
-    )
     write_report(result.report, output)
     files = [output / name for name in ("report.html", "topology.png", "timeline.png", "summary.json")]
     summary = {
