@@ -1,6 +1,6 @@
 """Compiles src/meshlab/live/proto/*.proto into src/meshlab/live/_generated (messages and type stubs).
 
-Run it after a change of a .proto file; ``--check`` only says whether the committed code is current (exit code 1 if not).
+Run it after a change of a .proto file; ``--check`` says (exit code) whether the committed code is current.
 Services need no generated code: :mod:`meshlab.live.rpc` makes stubs and handlers from the descriptors.
 """
 
