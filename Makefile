@@ -1,5 +1,7 @@
 # Each target makes its own virtual environment when there is none.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+            $$p $(NEW_ENOUGH) 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -7,7 +9,7 @@ READY := $(VENV)/.ready
 .PHONY: demo test lab bench lint clean
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@test -n "$(PYTHON)" && $(PYTHON) $(NEW_ENOUGH) || \
 	  { echo "meshlab needs Python 3.11 or later; say where it is: make PYTHON=/path/to/python3.12"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing meshlab into $(VENV) (once; a few minutes)"
