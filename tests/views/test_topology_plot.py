@@ -19,6 +19,7 @@ from matplotlib.transforms import Bbox
 
 from meshlab.model import Machine, State, Topology
 from meshlab.model.spec import reference
+from meshlab.model.states import SERVICES
 from meshlab.views import style
 from meshlab.views.topology_plot import plot_topology
 
@@ -148,6 +149,19 @@ def test_nothing_is_outside_the_frame(case: str) -> None:
         box = artist.get_window_extent()
         assert box.x0 >= frame.x0 - 1 and box.x1 <= frame.x1 + 1, artist
         assert box.y0 >= frame.y0 - 1 and box.y1 <= frame.y1 + 1, artist
+
+
+@pytest.mark.parametrize("dpi", [50, 72, 80, 100, 150, 300])
+def test_every_service_is_told_inside_the_frame_at_any_resolution(dpi: int) -> None:
+    figure = plot_topology(CLUSTER, timeline_state=dict.fromkeys(SERVICES, State.DEGRADED))
+    figure.set_dpi(dpi)
+    figure.draw_without_rendering()
+
+    rows = {text: box for text, box in texts(figure) if text in SERVICES}
+    assert set(rows) == set(SERVICES)
+    for box in rows.values():
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+        assert box.y0 >= 0 and box.y1 <= figure.bbox.y1
 
 
 def test_every_machine_is_named_with_what_runs_on_it() -> None:
