@@ -136,7 +136,7 @@ class BringUpPanel:
         """Asks the run to start nothing more: a flag in its journal, which outlives this kernel."""
         if self.run is not None:
             self.run.hold()
-            self._message = "hold asked for: what is in flight finishes, nothing more is started"
+            self._message = ""
             self._show()
 
     def resume(self) -> None:
@@ -230,13 +230,16 @@ class BringUpPanel:
     def _take(self, record: Record) -> None:
         if record.step in self._stand and record.kind in _STANDS:
             self._stand[record.step] = _STANDS[record.kind]
-        mark = STEP_MARKS.get(_STANDS.get(record.kind, ""), "·")
-        text = f"{mark} {record.step or 'run'}: {record.text or record.kind.value}"
+        stand = _STANDS.get(record.kind, "")
+        text = f"{STEP_MARKS.get(stand, '·')} {record.step or 'run'}: {record.text or stand or record.kind.value}"
         self._lines.append((record.time, text))
 
-    @staticmethod
-    def _words(run: Attached) -> str:
+    def _words(self, run: Attached) -> str:
         outcome = run.outcome
+        with Journal(self._path) as journal:
+            held = journal.held
+        if held and outcome is Outcome.RUNNING and run.alive:
+            return "about to hold: nothing more is started, what is in flight finishes"
         if outcome in (Outcome.PENDING, Outcome.RUNNING, Outcome.HELD) and not run.alive:
             return "interrupted: its runner is gone; Resume goes on where it stopped"
         return _WORDS[outcome]
