@@ -1,4 +1,4 @@
-"""A small cluster of emulated machines with real etcd, for tests; addresses are of 127.102.0.0/16."""
+"""A small cluster of emulated machines with real etcd, for tests; addresses are of 127.102.0.0/16 if not told."""
 
 from __future__ import annotations
 
@@ -87,6 +87,9 @@ class EtcdHooks(NoHooks):
         if member is not None:
             await member.kill()
 
+    def service_log(self, machine: Machine, service: str) -> Path | None:
+        return machine.directory / "etcd.log" if service == "etcd" else None
+
     def etcd(self, machine: Machine) -> EtcdClient | None:
         return self.clients.get(machine.name)
 
@@ -105,10 +108,17 @@ class EtcdHooks(NoHooks):
 class Cluster:
     """Machines, their settings, and clients of them."""
 
-    def __init__(self, directory: Path, bundle: SecretsBundle, subnet: int, timings: Timings = QUICK) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        bundle: SecretsBundle,
+        subnet: int,
+        timings: Timings = QUICK,
+        network: str = "10.102",
+    ) -> None:
         self.directory = directory
         self.bundle = bundle
-        self.subnet = subnet
+        self.network = f"{network}.{subnet}"
         self.hooks = EtcdHooks(directory / "processes")
         self.cuts: set[tuple[str, str]] = set()
         self.site = Site(
@@ -122,7 +132,7 @@ class Cluster:
         self._clients: list[TalosClient] = []
 
     def address(self, host: int) -> str:
-        return f"10.102.{self.subnet}.{host}"
+        return f"{self.network}.{host}"
 
     def machine(
         self, name: str, host: int, *, user_data: Secret[str] | None = None, **hardware: Any
@@ -132,7 +142,7 @@ class Cluster:
             address=self.address(host),
             uuid=f"00000000-0000-4000-8000-{host:012x}",
             mac=f"02:00:00:00:00:{host:02x}",
-            network=f"10.102.{self.subnet}.0/24",
+            network=f"{self.network}.0/24",
             **hardware,
         )
         return Machine(described, self.site, self.directory / name, user_data=user_data)
@@ -174,9 +184,9 @@ class Cluster:
 
 @contextlib.asynccontextmanager
 async def cluster(
-    directory: Path, bundle: SecretsBundle, subnet: int, timings: Timings = QUICK
+    directory: Path, bundle: SecretsBundle, subnet: int, timings: Timings = QUICK, network: str = "10.102"
 ) -> AsyncIterator[Cluster]:
-    made = Cluster(directory, bundle, subnet, timings)
+    made = Cluster(directory, bundle, subnet, timings, network)
     try:
         yield made
     finally:

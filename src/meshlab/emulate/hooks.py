@@ -62,7 +62,6 @@ class ClusterHooks:
         fabric: Fabric,
         processes: ProcessTable,
         pods: Pods,
-        state: Path,
         *,
         service_network: str = "10.96.0.0/12",
         kubernetes: str = "v1.36.3",
@@ -72,7 +71,6 @@ class ClusterHooks:
         self._fabric = fabric
         self._processes = processes
         self._pods = pods
-        self._state = state
         self._service_network = service_network
         self._kubernetes = kubernetes
         self._cores = dict(cores or {})
@@ -96,7 +94,7 @@ class ClusterHooks:
             peer_tls=tls,
             processes=self._processes,
             fabric=self._fabric,
-            log=self._log(machine, "etcd"),
+            log=self.etcd_log(machine),
             timers=self._etcd_timers,
         )
         self._members[machine.name] = member
@@ -122,11 +120,12 @@ class ClusterHooks:
         return self._clients.get(machine.name)
 
     def etcd_log(self, machine: Machine) -> Path:
-        """Gives the log of a machine's etcd."""
-        return self._log(machine, "etcd")
+        """Gives the log of a machine's etcd; it is on the machine's disk, and goes with it."""
+        return folder_of(machine, "/var/log") / "etcd.log"
 
-    def _log(self, machine: Machine, service: str) -> Path:
-        return self._state / "logs" / machine.name / f"{service}.log"
+    def service_log(self, machine: Machine, service: str) -> Path | None:
+        """Gives the log of a service that runs as a process: etcd."""
+        return self.etcd_log(machine) if service == "etcd" else None
 
     # --- control plane
 

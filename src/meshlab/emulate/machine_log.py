@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from meshlab.emulate.xid import Xids
 from meshlab.live._generated import machine_pb2
 
 pb: Any = machine_pb2
@@ -38,12 +39,11 @@ class EventLog:
         self._kept: deque[tuple[float, Any]] = deque(maxlen=KEPT_EVENTS)
         self._subscribers: dict[int, asyncio.Queue[Any | None]] = {}
         self._next = 0
-        self._sequence = 0
+        self._ids = Xids()
 
     def publish(self, payload: Any, actor_id: str = "") -> None:
         """Send an event; its type URL is the one Talos uses, not Google's."""
-        self._sequence += 1
-        event = pb.Event(id=f"{time.time_ns():016x}{self._sequence:06x}", actor_id=actor_id)
+        event = pb.Event(id=self._ids.make(), actor_id=actor_id)
         event.data.type_url = f"talos/runtime/{payload.DESCRIPTOR.full_name}"
         event.data.value = payload.SerializeToString()
         self._kept.append((time.time(), event))

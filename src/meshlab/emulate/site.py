@@ -12,6 +12,8 @@ from meshlab.emulate.kubespan import MeshNode, mesh_endpoint
 from meshlab.emulate.timings import Timings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from meshlab.emulate.etcd import Exposure
     from meshlab.emulate.etcd_client import EtcdClient
     from meshlab.emulate.machine import Machine
@@ -44,6 +46,12 @@ class MachineHooks(Protocol):
     async def stop_kubelet(self, machine: Machine) -> None:
         """Stop it, and the pods with it."""
 
+    def service_log(self, machine: Machine, service: str) -> Path | None:
+        """Give the file that a service's own process logs to, which need not be there yet.
+
+        None: the service has no such process, its log is what the machine says of it.
+        """
+
 
 class NoHooks:
     """Hooks that start nothing: a machine alone."""
@@ -69,6 +77,10 @@ class NoHooks:
 
     async def stop_kubelet(self, machine: Machine) -> None:
         """Do nothing."""
+
+    def service_log(self, machine: Machine, service: str) -> Path | None:
+        """Give None."""
+        return None
 
 
 @dataclass(frozen=True)

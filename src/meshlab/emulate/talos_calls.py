@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import tarfile
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from meshlab.emulate import machine_pki, talos_roles
+from meshlab.emulate import log_file, machine_pki, talos_roles
 from meshlab.emulate.machine_log import actor_id
 from meshlab.emulate.machine_request import Request
 from meshlab.emulate.talos_etcd_calls import EtcdCalls
@@ -233,8 +234,20 @@ class MachineCalls(EtcdCalls):
             await asyncio.sleep(0.2)
 
     async def Logs(self, request: Any, caller: Caller) -> AsyncIterator[Any]:
-        """Give the log of a service."""
-        log = self._machine.services.logs.get(request.id)
+        """Give the log of a service: of its process if it has one, else what the machine says of the service."""
+        machine = self._machine
+        file = machine.site.hooks.service_log(machine, request.id)
+        if file is not None and file.exists():
+            boot = machine.boot_id
+
+            def follow() -> bool:
+                return bool(request.follow) and machine.powered and machine.boot_id == boot
+
+            async with contextlib.aclosing(log_file.pieces(file, request.tail_lines, follow)) as pieces:
+                async for piece in pieces:
+                    yield common.Data(bytes=piece)
+            return
+        log = machine.services.logs.get(request.id) if file is None else None
         if log is None:
             raise Fault("NOT_FOUND", f"log {request.id!r} was not registered")
         lines = list(log)

@@ -54,7 +54,6 @@ class World:
             self.fabric,
             self.processes,
             self.pods,
-            state,
             service_network=topology.networks.services,
             kubernetes=topology.versions.kubernetes,
             cores={m.name: m.cores for m in topology.machines},
