@@ -198,7 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("what", choices=["build", "run", "check"])
     parser.add_argument("names", nargs="*", help="default: all")
     parser.add_argument("--run", action="store_true", help="check: execute them too")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)
     os.environ.setdefault("MESHLAB_APPROVE", "embedded")
     wrong = 0
     for name in given.names or names():
