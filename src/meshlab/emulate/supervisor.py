@@ -14,7 +14,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meshlab.emulate.binaries import MissingBinary
 from meshlab.emulate.control import Control
+from meshlab.emulate.fabric import PortTaken
 from meshlab.emulate.world import World
 from meshlab.emulate.world_faults import Faults
 from meshlab.model import MeshlabError
@@ -123,9 +125,9 @@ def main() -> None:
 
     try:
         asyncio.run(supervise())
-    except MeshlabError as error:
+    except (MeshlabError, MissingBinary, PortTaken, TimeoutError) as error:
         print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(getattr(error, "exit_code", 3))
 
 
 if __name__ == "__main__":
