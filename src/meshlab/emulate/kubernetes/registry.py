@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import defaults, meta, ownership, schemas, status, validation
+from . import defaults, deletion, meta, ownership, schemas, status, validation
 from .admission import Admission
 from .resources import RESOURCES, Resource, stored
 from .status import ApiError, Object
@@ -304,7 +304,7 @@ class Registry:
             if how.dry_run:
                 return Written(self.shown(resource, new), False, warnings)
             try:
-                if _is_over(new):
+                if deletion.is_over(new):
                     revision = await self._stored(self.storage.delete(found.key, found.revision))
                     await self._admission.undo(resource, new)
                 elif encode(new) == encode(old):
@@ -454,9 +454,9 @@ class Registry:
             if found is None:
                 raise status.not_found(resource.plural, resource.group, name)
             item = decode(found.value, found.revision)
-            _check_preconditions(resource, item, options.get("preconditions") or {})
-            grace = _grace(resource, item, options)
-            marked = _marked(resource, item, options, grace)
+            deletion.check_preconditions(resource, item, options.get("preconditions") or {})
+            grace = deletion.grace_s(resource, item, options)
+            marked = deletion.marked(resource, item, options, grace)
             if how.dry_run:
                 return item, marked is None
             try:
@@ -508,68 +508,6 @@ def _carry_over(resource: Resource, old: Object, new: Object) -> None:
     for field in fields:
         if field in was and not spec.get(field):
             spec[field] = was[field]
-
-
-def _is_over(item: Object) -> bool:
-    """Whether a marked object has nothing left that holds it."""
-    metadata = item["metadata"]
-    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
-        return False
-    if item["kind"] == "Namespace":
-        return not item.get("spec", {}).get("finalizers")
-    return not metadata.get("deletionGracePeriodSeconds")
-
-
-def _check_preconditions(resource: Resource, item: Object, preconditions: Object) -> None:
-    metadata = item["metadata"]
-    for field, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-        wanted = preconditions.get(field)
-        if wanted and wanted != metadata[field]:
-            why = f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {metadata[field]}"
-            raise status.conflict(resource.plural, resource.group, metadata["name"], why)
-
-
-def _grace(resource: Resource, item: Object, options: Object) -> int:
-    if resource.kind != "Pod":
-        return 0
-    wanted = options.get("gracePeriodSeconds")
-    if wanted is None:
-        wanted = item["spec"].get("terminationGracePeriodSeconds", 30)
-    if not item["spec"].get("nodeName") or meta.is_finished(item):
-        return 0
-    return max(0, int(wanted))
-
-
-def _marked(resource: Resource, item: Object, options: Object, grace: int) -> Object | None:
-    """The object to keep, marked for deletion; None when it can go at once."""
-    metadata = dict(item["metadata"])
-    finalizers = [f for f in metadata.get("finalizers") or () if f not in ("orphan", "foregroundDeletion")]
-    policy = options.get("propagationPolicy")
-    if policy is None and options.get("orphanDependents") is not None:
-        policy = "Orphan" if options["orphanDependents"] else "Background"
-    if policy == "Orphan":
-        finalizers.append("orphan")
-    elif policy == "Foreground":
-        finalizers.append("foregroundDeletion")
-    elif policy is None:
-        finalizers = list(metadata.get("finalizers") or ())
-    held = bool(finalizers) or (resource.kind == "Namespace" and item.get("spec", {}).get("finalizers"))
-    if not held and not grace:
-        return None
-    if finalizers:
-        metadata["finalizers"] = finalizers
-    else:
-        metadata.pop("finalizers", None)
-    earlier = metadata.get("deletionGracePeriodSeconds")
-    if not metadata.get("deletionTimestamp") or (earlier is not None and grace < earlier):
-        metadata["deletionTimestamp"] = meta.after(grace)
-        metadata["deletionGracePeriodSeconds"] = grace
-        if "generation" in metadata:
-            metadata["generation"] += 1
-    marked = {**item, "metadata": metadata}
-    if resource.kind == "Namespace":
-        marked["status"] = {**item.get("status", {}), "phase": "Terminating"}
-    return marked
 
 
 def _encode_token(revision: int, start: str) -> str:
