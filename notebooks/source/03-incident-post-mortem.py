@@ -22,6 +22,7 @@
 # histories agree with what was seen.
 
 # %%
+# %matplotlib inline
 from pathlib import Path
 
 from meshlab import reference
@@ -29,21 +30,40 @@ from meshlab.emulate.lifecycle import state_dir, supervisor_pid, up
 from meshlab.incident.post_mortem import post_mortem
 from meshlab.live.target import Target
 from meshlab.model.spec import data_file
+from meshlab.parameters import Parameters
 from meshlab.provision.bringup import plan_bringup
+from meshlab.simulate import load_scenario, simulate
 from meshlab.views import tables
 from meshlab.views.break_panel import BreakPanel
 from meshlab.views.bringup_panel import BringUpPanel
 from meshlab.views.incident_panel import IncidentPanel
 from meshlab.views.report_figures import write_report
+from meshlab.views.timeline_plot import plot_timeline
 
 # %% [markdown]
+# ## What should a lost master look like?
+#
+# Say first what you expect. This is what the simulator expects of a cluster that loses the master which leads both
+# etcd and Vault, with the timing of the embedded cluster:
+
+# %%
+cluster = reference()
+lost = load_scenario(data_file("scenarios/lose-master.yaml"), cluster)
+expected = simulate(cluster, lost, replicates=50, parameters=Parameters.embedded())
+tables.outlooks(expected)
+
+# %%
+plot_timeline(expected.typical(), topology=cluster, title="A lost master: who should be away, and for how long?")
+
+# %% [markdown]
+# etcd elects within two seconds and Vault within a quarter of a minute; the chain nodes should notice nothing.
+#
 # ## A cluster to break
 #
 # The one that [notebook 02](02-guided-bring-up.ipynb) brought up; if there is none, it is started and brought up
 # here (approve and apply in the panel). An incident that was recorded earlier is taken as it is.
 
 # %%
-cluster = reference()
 folder = Path("../out/incident-notebook")
 if supervisor_pid(state_dir()) is None:
     up(data_file("reference.yaml"))

@@ -49,6 +49,10 @@ class Lab:
         quiet.write_text(
             json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
         )
+        # Every cell stays in the page, also those that are scrolled away.
+        tracker = Path(places["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "notebook-extension"
+        tracker.mkdir(parents=True)
+        (tracker / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
         arguments = [
             f"--ServerApp.root_dir={root}",
             "--ServerApp.ip=127.0.0.1",
@@ -163,6 +167,7 @@ def page(lab: Lab, notebook: str, *, width: int = 1400, height: int = 1000) -> I
 
 def run_all(shown: Any, seconds: float = 120.0) -> None:
     """Runs every cell and waits until the kernel is done with them."""
+    shown.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     shown.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     shown.wait_for_function(
         """() => {
@@ -176,9 +181,18 @@ def run_all(shown: Any, seconds: float = 120.0) -> None:
     )
 
 
+def outputs(shown: Any) -> list[dict[str, Any]]:
+    """Gives all outputs of the notebook's cells, in order."""
+    found: list[dict[str, Any]] = shown.evaluate(
+        """() => [...window.jupyterapp.shell.currentWidget.content.model.cells].filter(c => c.type === 'code')
+            .flatMap(c => [...Array(c.outputs.length).keys()].map(i => c.outputs.get(i).toJSON()))"""
+    )
+    return found
+
+
 def errors(shown: Any) -> list[str]:
     """Gives the tracebacks that the notebook shows."""
-    return list(shown.locator(".jp-OutputArea-output[data-mime-type$='stderr']").all_inner_texts())
+    return ["\n".join(o["traceback"]) for o in outputs(shown) if o["output_type"] == "error"]
 
 
 def look(shown: Any, selector: str, path: Path) -> None:

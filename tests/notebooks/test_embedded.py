@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from lab import Lab, chromium, look, page, run_all, unnamed, until
+from lab import Lab, chromium, errors, look, outputs, page, run_all, unnamed, until
 
 from meshlab.emulate import lifecycle
 from meshlab.live.target import Target
@@ -110,7 +110,7 @@ def by_hand(server: Lab, seen: Seen) -> None:
     with page(server, f"{BRING_UP}.ipynb") as shown:
         run_all(shown)
         panel = shown.locator(".meshlab-bringup-panel")
-        seen.gate = shown.locator(".jp-OutputArea-output", has_text="⏸").first.text_content()
+        (seen.gate,) = errors(shown)
         panel.scroll_into_view_if_needed()
         panel.get_by_label("preview step").select_option(label="54. Initialise Vault, once")
         panel.get_by_text("never retried blindly").wait_for()
@@ -126,7 +126,14 @@ def by_hand(server: Lab, seen: Seen) -> None:
         apply.click()
 
         ready = panel.locator("tr", has_text="Wait for all nodes to be Ready").locator("td.done")
-        ready.wait_for(state="attached", timeout=120_000)
+        status = panel.locator(".meshlab-status")
+        until(
+            lambda: ready.count() > 0 or "Failed" in status.text_content(),
+            120,
+            "the nodes",
+            lambda: str(status.text_content()),
+        )
+        assert ready.count(), status.text_content()
         panel.get_by_role("button", name="Hold").click()
         panel.locator(".meshlab-status", has_text="Held").wait_for(timeout=60_000)
         look(shown, ".meshlab-bringup-panel", seen.pictures / "held.png")
@@ -158,8 +165,9 @@ def by_hand(server: Lab, seen: Seen) -> None:
         before = mutating_calls()
         run_all(shown)
         seen.calls = (before, mutating_calls())
-        claims = shown.locator(".jp-OutputArea-output table", has_text="all etcd members follow one leader")
-        seen.claims = claims.first.text_content()
+        assert errors(shown) == []
+        tables = [str(o.get("data", {}).get("text/html", "")) for o in outputs(shown)]
+        seen.claims = next(text for text in tables if "all etcd members follow one leader" in text)
         seen.by_hand = True
 
 
