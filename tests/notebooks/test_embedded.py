@@ -125,7 +125,7 @@ def by_hand(server: Lab, seen: Seen) -> None:
         field_.fill(field_.get_attribute("placeholder").removeprefix("type: "))
         apply.click()
 
-        ready = panel.locator("tr", has_text="Wait for all nodes to be Ready").locator("td.done")
+        ready = panel.locator("tr", has_text="Wait for all nodes to be Ready").locator("td.done, td.adopted")
         status = panel.locator(".meshlab-status")
         until(
             lambda: ready.count() > 0 or "Failed" in status.text_content(),
