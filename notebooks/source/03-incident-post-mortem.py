@@ -30,15 +30,12 @@ from meshlab.emulate.lifecycle import state_dir, supervisor_pid, up
 from meshlab.incident.post_mortem import post_mortem
 from meshlab.live.target import Target
 from meshlab.model.spec import data_file
-from meshlab.parameters import Parameters
 from meshlab.provision.bringup import plan_bringup
-from meshlab.simulate import load_scenario, simulate
 from meshlab.views import tables
 from meshlab.views.break_panel import BreakPanel
 from meshlab.views.bringup_panel import BringUpPanel
 from meshlab.views.incident_panel import IncidentPanel
 from meshlab.views.report_figures import write_report
-from meshlab.views.timeline_plot import plot_timeline
 
 # %% [markdown]
 # ## What should a lost master look like?
@@ -47,6 +44,10 @@ from meshlab.views.timeline_plot import plot_timeline
 # etcd and Vault, with the timing of the embedded cluster:
 
 # %%
+from meshlab.parameters import Parameters
+from meshlab.simulate import load_scenario, simulate
+from meshlab.views.timeline_plot import plot_timeline
+
 cluster = reference()
 lost = load_scenario(data_file("scenarios/lose-master.yaml"), cluster)
 expected = simulate(cluster, lost, replicates=50, parameters=Parameters.embedded())
