@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, topology_of
+from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, target_of, topology_of
 from meshlab.model.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def plan(
     from meshlab.provision.bringup import plan_bringup
     from meshlab.provision.preview import rows, summary
 
-    made = plan_bringup(topology_of(spec), _target(target))
+    topology = topology_of(spec)
+    made = plan_bringup(topology, target_of(target, topology))
     if output:
         made.save(output)
         say(f"wrote {output}")
@@ -50,7 +51,8 @@ def apply(
     """Brings the cluster up, or goes on with an interrupted run. Example: `meshlab apply data/reference.yaml --yes`"""
     from meshlab.provision.bringup import plan_bringup
 
-    where, topology = _target(target), topology_of(spec)
+    topology = topology_of(spec)
+    where = target_of(target, topology)
     run = _run(plan_bringup(topology, where), topology, where, approve, yes)
     answer(_outcome(run), as_json, f"done: {len(run.plan)} steps, verified")
 
@@ -65,7 +67,8 @@ def destroy(
     """Takes everything of the cluster away and proves it. Example: `meshlab destroy data/reference.yaml --yes`"""
     from meshlab.provision.bringup import destroy as plan_destroy
 
-    where, topology = _target(target), topology_of(spec)
+    topology = topology_of(spec)
+    where = target_of(target, topology)
     run = _run(plan_destroy(topology, where), topology, where, approve, yes)
     answer(_outcome(run), as_json, "done: nothing is left")
 
@@ -74,7 +77,8 @@ def drift(spec: Spec, target: TargetName = "embedded", as_json: Json = False) ->
     """Says where live systems and spec differ; exit code 1 if so. Example: `meshlab drift data/reference.yaml`"""
     from meshlab.provision.bringup import drift as look
 
-    found = look(topology_of(spec), _target(target))
+    topology = topology_of(spec)
+    found = look(topology, target_of(target, topology))
     rows = [[d.step, d.title, d.text] for d in found]
     document = {"drift": [{"step": d.step, "title": d.title, "difference": d.text} for d in found]}
     answer(document, as_json, table("drift", ["step", "what", "difference"], rows) if rows else "no drift")
@@ -90,12 +94,6 @@ def bring_up(spec: Path, target: Target) -> Attached:
     return _run(plan_bringup(topology, target), topology, target, None, yes=True)
 
 
-def _target(name: str) -> Target:
-    from meshlab.live.target import Target
-
-    return Target.named(name)
-
-
 def _document(made: Plan) -> dict[str, Any]:
     from meshlab.provision.approval import phrase
     from meshlab.provision.preview import rows
@@ -106,7 +104,7 @@ def _document(made: Plan) -> dict[str, Any]:
 def _steps(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "nothing to do"
-    columns = ["step", "title", "action", "median_s", "irreversible"]
+    columns = ["step", "title", "action", "duration_s", "irreversible"]
     shown = [c for c in columns if c in rows[0]]
     return table("plan", shown, [[str(row[column]) for column in shown] for row in rows])
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, topology_of
+from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, target_of, topology_of
 from meshlab.model.errors import InputError
 from meshlab.model.units import UnitError, duration, parse
 
@@ -24,9 +24,9 @@ def observe(
     """Watches the live cluster and writes it down. Example: `meshlab observe data/reference.yaml --for 90s`"""
     from meshlab.incident.watch import watch
     from meshlab.live.omni.reach import management_call
-    from meshlab.live.target import Target
 
-    topology, where = topology_of(spec), Target.named(target)
+    topology = topology_of(spec)
+    where = target_of(target, topology)
     incident = watch(
         topology,
         where,

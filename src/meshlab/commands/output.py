@@ -13,9 +13,10 @@ from meshlab.model.errors import InputError, MeshlabError
 from meshlab.views.text_table import text_table as table
 
 if TYPE_CHECKING:
+    from meshlab.live.target import Target
     from meshlab.model import Topology
 
-__all__ = ["Json", "Spec", "TargetName", "answer", "complain", "say", "table", "topology_of"]
+__all__ = ["Json", "Spec", "TargetName", "answer", "complain", "say", "table", "target_of", "topology_of"]
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="a spec file, for example data/reference.yaml")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout; progress on stderr")]
@@ -50,3 +51,11 @@ def topology_of(spec: Path) -> Topology:
     from meshlab.model.spec import load
 
     return load(spec)
+
+
+def target_of(name: str, topology: Topology) -> Target:
+    """Gives the target that was named; the live one is in the region of the topology's cloud site."""
+    from meshlab.live.target import Target
+
+    regions = [site.region for site in topology.sites if site.place == "aws-region" and site.region]
+    return Target.named(name, region=regions[0]) if regions else Target.named(name)

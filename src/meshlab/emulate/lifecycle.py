@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,11 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from meshlab.emulate.addresses import loopback
 from meshlab.emulate.control import CONTROL, Control, NotUp
 from meshlab.live.target import Target, state_root
 from meshlab.model import LiveError, MeshlabError
+from meshlab.model.spec import load
 
 SUPERVISOR = "supervisor.json"
+TALOS_PORT = 50000
 Progress = Callable[[str], None]
 
 
@@ -49,6 +53,7 @@ def up(
             "an embedded cluster is up already; see `meshlab emulate status`, end it with `meshlab emulate down`"
         )
     clean(folder)
+    _insist_on_free_addresses(spec)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = folder / "supervisor.log"
     argv = [sys.executable, "-m", "meshlab.emulate.supervisor", str(folder), str(spec.resolve())]
@@ -71,6 +76,29 @@ def up(
             raise
         raise LiveError(f"the embedded cluster did not come up:\n{text.strip()}") from None
     return Target.embedded(folder)
+
+
+def _insist_on_free_addresses(spec: Path) -> None:
+    """Refuses at once where another program serves the addresses of these machines.
+
+    Raises
+    ------
+    MeshlabError
+        One of them is taken; most likely by another embedded cluster.
+    """
+    for machine in load(spec).machines:
+        if not machine.address.startswith("10."):
+            continue  # the world refuses it, and says why
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((loopback(machine.address), TALOS_PORT))
+            except OSError as error:
+                raise MeshlabError(
+                    f"{loopback(machine.address)}:{TALOS_PORT}, where {machine.name} would be, is not to be had "
+                    f"({error.strerror}); another embedded cluster may be up: end it with `meshlab emulate down` "
+                    "(with its MESHLAB_STATE)"
+                ) from None
 
 
 def _register(folder: Path, pid: int) -> None:

@@ -102,7 +102,7 @@ class Patience:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Patience:
         known = {f.name for f in fields(cls)}
-        return replace(cls.short(), **{name: float(value) for name, value in data.items() if name in known})
+        return replace(cls(), **{name: float(value) for name, value in data.items() if name in known})
 
 
 @dataclass(frozen=True)
@@ -165,12 +165,12 @@ class Target:
         return cls(name="live", directory=state_root() / "live", region=region, aws_profile=profile)
 
     @classmethod
-    def named(cls, name: str) -> Target:
-        """Gives the target that a person named on the command line: ``embedded``, ``live`` or a file."""
+    def named(cls, name: str, *, region: str = "us-east-1") -> Target:
+        """Gives the target that a person named on the command line: ``embedded``, ``live`` (there) or a file."""
         if name == "embedded":
             return cls.embedded()
         if name == "live":
-            return cls.live()
+            return cls.live(region=region)
         path = Path(name)
         if not path.exists():
             raise NoTarget(f"{name!r} is no target: say `embedded`, `live`, or the path of a target file")
