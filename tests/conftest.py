@@ -29,6 +29,7 @@ TOGETHER = {
 """The longest matching path decides; everything else is one group by its folder."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts each test in its group; ``--dist loadgroup`` keeps a group on one worker, in order."""
     for item in items:

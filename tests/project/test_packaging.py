@@ -32,7 +32,7 @@ def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:
 
 def test_constraints_pin_every_requirement_and_name_no_index() -> None:
     text = (ROOT / "constraints.txt").read_text()
-    assert "http" not in text
+    assert "://" not in text
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in text.splitlines() if "==" in line}
     wanted = requirements().union(
         *(requirements(extra) for extra in PYPROJECT["project"]["optional-dependencies"])

@@ -29,10 +29,12 @@ def machine_steps(draft: Draft) -> None:
         settings={"endpoints": masters},
         natural_key="strongbox",
     )
-    configured = [_configure(draft, machine, started, credentials) for machine in topology.machines]
-    of_masters = [
-        step for step, m in zip(configured, topology.machines, strict=True) if m.role == "control-plane"
+    of_masters = [_configure(draft, machine, started, credentials) for machine in topology.control_plane]
+    # A worker gets its certificate from a configured master; without one its own step could not end.
+    of_workers = [
+        _configure(draft, machine, started, credentials, *of_masters) for machine in topology.workers
     ]
+    configured = [*of_masters, *of_workers]
     ready = draft.add(
         "talos/ready",
         "talos.ready-to-bootstrap",
@@ -108,7 +110,7 @@ def machine_steps(draft: Draft) -> None:
     )
 
 
-def _configure(draft: Draft, machine: Machine, started: list[str], credentials: str) -> str:
+def _configure(draft: Draft, machine: Machine, started: list[str], credentials: str, *after: str) -> str:
     in_cloud = machine in draft.cloud
     waits = draft.add(
         f"talos/{machine.name}-waits",
@@ -129,6 +131,7 @@ def _configure(draft: Draft, machine: Machine, started: list[str], credentials: 
         "boot" if in_cloud else "install",
         waits,
         credentials,
+        *after,
         settings={
             "address": machine.address,
             "cluster": cluster_settings(draft),
