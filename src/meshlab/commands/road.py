@@ -14,6 +14,10 @@ from meshlab.commands.output import Json, say
 from meshlab.model.errors import CheckFailed, MeshlabError
 
 
+QUIET = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None")
+"""JupyterLab asks nobody outside this machine for updates or news."""
+
+
 def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="folder for report, pictures and summary")
@@ -38,7 +42,7 @@ def lab(
         raise MeshlabError(
             f"there is no folder {notebooks}: run this where the notebooks are, or name their folder"
         )
-    command = [sys.executable, "-m", "jupyterlab", str(notebooks)]
+    command = [sys.executable, "-m", "jupyterlab", *QUIET, str(notebooks)]
     if as_json:
         print(json.dumps({"command": command}))
     raise typer.Exit(subprocess.run(command, check=False).returncode)
