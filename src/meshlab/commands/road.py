@@ -13,7 +13,6 @@ import typer
 from meshlab.commands.output import Json, say
 from meshlab.model.errors import CheckFailed, MeshlabError
 
-
 QUIET = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None")
 """JupyterLab asks nobody outside this machine for updates or news."""
 
