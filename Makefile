@@ -1,4 +1,3 @@
-# Tests run side by side: tests/conftest.py says what may run side by side.
 # Each target makes its own virtual environment when there is none.
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -21,7 +20,7 @@ demo: $(READY)
 	@$(BIN)/meshlab demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -q
 
 lab: $(READY)
 	@$(BIN)/meshlab lab

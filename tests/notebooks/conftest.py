@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lab import Lab, chromium
+from notebook_lab import Lab, chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from lab import Lab, errors, look, page, run_all, unnamed, until
+from notebook_lab import Lab, errors, look, page, run_all, unnamed, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default::ResourceWarning")]
 PLANNING = "01-capacity-planning.ipynb"

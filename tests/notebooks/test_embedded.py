@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from lab import Lab, chromium, errors, look, outputs, page, run_all, unnamed, until
+from notebook_lab import Lab, chromium, errors, look, outputs, page, run_all, unnamed, until
 
 from meshlab.emulate import lifecycle
 from meshlab.live.target import Target
