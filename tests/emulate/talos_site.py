@@ -1,4 +1,4 @@
-"""A small cluster of emulated machines with real etcd, for tests; addresses are of 127.102.0.0/16 if not told."""
+"""A small cluster of emulated machines with real etcd, for tests; addresses are of network 1 if not told."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from meshlab.live.talos.machine_config import machine_config
 from meshlab.live.talos.secrets_bundle import SecretsBundle
 from meshlab.live.talos.settings import ClusterSettings, NodeSettings
 from meshlab.live.talos.talosconfig import Talosconfig
+from own_addresses import network
 
 QUICK = Timings(
     boot_s=0.05,
@@ -114,7 +115,7 @@ class Cluster:
         bundle: SecretsBundle,
         subnet: int,
         timings: Timings = QUICK,
-        network: str = "10.102",
+        network: str = network(1),
     ) -> None:
         self.directory = directory
         self.bundle = bundle
@@ -184,7 +185,7 @@ class Cluster:
 
 @contextlib.asynccontextmanager
 async def cluster(
-    directory: Path, bundle: SecretsBundle, subnet: int, timings: Timings = QUICK, network: str = "10.102"
+    directory: Path, bundle: SecretsBundle, subnet: int, timings: Timings = QUICK, network: str = network(1)
 ) -> AsyncIterator[Cluster]:
     made = Cluster(directory, bundle, subnet, timings, network)
     try:

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from meshlab.emulate.addresses import cluster_address, free_port, loopback
+from own_addresses import dialled, network
 
 
 def test_a_cluster_address_is_served_at_the_loopback_address_with_the_same_last_octets() -> None:
@@ -24,5 +25,6 @@ def test_a_machine_address_is_not_taken_for_a_loopback_address() -> None:
 
 
 def test_a_free_port_can_be_listened_on() -> None:
-    with socket.create_server(("127.101.3.1", free_port("127.101.3.1"))) as server:
+    host = f"{dialled(network(0))}.3.1"
+    with socket.create_server((host, free_port(host))) as server:
         assert server.getsockname()[1] > 0

@@ -18,8 +18,9 @@ import pytest
 from meshlab.emulate.addresses import free_port
 from meshlab.emulate.chain_calls import answer
 from meshlab.emulate.chain_head import CHAINS, Head, View
+from own_addresses import dialled, network
 
-HOST = "127.101.40.1"
+HOST = f"{dialled(network(0))}.40.1"
 
 
 class Clock:

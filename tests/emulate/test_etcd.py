@@ -26,8 +26,9 @@ from meshlab.emulate.etcd_client import (
 )
 from meshlab.emulate.fabric import Fabric, LinkPolicy
 from meshlab.emulate.processes import ProcessTable, leftovers
+from own_addresses import network
 
-MACHINES = {f"m{i}": f"10.101.20.{i}" for i in (1, 2, 3)}
+MACHINES = {f"m{i}": f"{network(0)}.20.{i}" for i in (1, 2, 3)}
 CUT = LinkPolicy(cut=True)
 
 

@@ -12,9 +12,11 @@ import pytest
 from meshlab.emulate.addresses import free_port
 from meshlab.emulate.fabric import Fabric, LinkPolicy, PortTaken
 from meshlab.emulate.links import next_retransmission
+from own_addresses import dialled, network
 
-A, B, C = "10.101.10.1", "10.101.10.2", "10.101.10.3"
-A_HOST, B_HOST, C_HOST = "127.101.10.1", "127.101.10.2", "127.101.10.3"
+HOSTS = dialled(network(0))
+A, B, C = (f"{network(0)}.10.{i}" for i in (1, 2, 3))
+A_HOST, B_HOST, C_HOST = (f"{HOSTS}.10.{i}" for i in (1, 2, 3))
 CUT = LinkPolicy(cut=True)
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -170,10 +172,10 @@ def test_what_is_no_machine_comes_from_outside() -> None:
 
 def test_a_pod_address_belongs_to_its_machine() -> None:
     async def scenario(it: Rig) -> None:
-        port = free_port("127.101.244.7")
+        port = free_port(f"{HOSTS}.244.7")
         target = ("127.0.0.1", free_port())
-        await it.fabric.expose("c", port, target, address="127.101.244.7")
-        await round_trip(await it.dial("127.101.244.7"))
+        await it.fabric.expose("c", port, target, address=f"{HOSTS}.244.7")
+        await round_trip(await it.dial(f"{HOSTS}.244.7"))
         assert [flow.source for flow in it.fabric.flows()] == ["c"]
 
     run(scenario)
@@ -181,7 +183,7 @@ def test_a_pod_address_belongs_to_its_machine() -> None:
 
 def test_a_pods_address_moves_with_the_pod_but_is_never_on_two_machines() -> None:
     async def scenario(it: Rig) -> None:
-        port, address = free_port("127.101.244.8"), "127.101.244.8"
+        port, address = free_port(f"{HOSTS}.244.8"), f"{HOSTS}.244.8"
         target = ("127.0.0.1", it.hidden)
         await it.fabric.expose("b", port, target, address=address)
         with pytest.raises(ValueError, match="belongs to b, not to c"):

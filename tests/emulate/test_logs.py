@@ -23,8 +23,9 @@ from meshlab.emulate.talos_calls import MachineCalls
 from meshlab.incident.event_rows import xid_seconds
 from meshlab.live._generated import common_pb2, machine_pb2
 from meshlab.live.talos.errors import TalosError
+from own_addresses import network
 
-NETWORK = "10.104"
+NETWORK = network(2)
 WAIT = 20.0
 
 

@@ -12,6 +12,7 @@ from talos_site import call, cluster, shared_bundle, until
 from meshlab.live.talos.errors import TalosError
 from meshlab.live.talos.secrets_bundle import SecretsBundle
 from meshlab.live.talos.talosconfig import Talosconfig
+from own_addresses import dialled, network
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_other_control_planes_join_as_learners_and_are_promoted(
             assert sorted(m.hostname for m in members) == ["master-1", "master-2", "master-3"]
             assert not any(member.is_learner for member in members)
             assert sorted(m.peer_urls[0] for m in members) == [
-                f"https://10.102.5.{n}:2380" for n in (11, 12, 13)
+                f"https://{network(1)}.5.{n}:2380" for n in (11, 12, 13)
             ]
             lines = await call(lambda: list(client.health_check(wait_s=20)))
             assert lines[-1] == "waiting for all nodes to finish boot sequence: OK"
@@ -219,7 +220,9 @@ def test_a_machine_without_power_is_an_error_within_the_deadline(
 ) -> None:
     async def story() -> None:
         async with cluster(tmp_path, bundle, 8) as site:
-            with socket.create_server(("127.102.8.99", 50000)):  # accepts, and never says a word
+            with socket.create_server(
+                (f"{dialled(network(1))}.8.99", 50000)
+            ):  # accepts, and never says a word
                 client = site.client(99, timeout_s=0.5)
                 with pytest.raises(TalosError) as caught:
                     await call(client.version)
@@ -273,7 +276,7 @@ def test_a_change_that_is_not_the_meshs_leaves_the_tunnels_alone(
 def test_an_address_that_is_taken_is_said(tmp_path: Path, bundle: SecretsBundle) -> None:
     async def story() -> None:
         async with cluster(tmp_path, bundle, 11) as site:
-            with socket.create_server(("127.102.11.21", 50000)):
+            with socket.create_server((f"{dialled(network(1))}.11.21", 50000)):
                 machine = site.machine("worker-1", 21)
                 await machine.power_on()
                 await machine.wait_for("booting")

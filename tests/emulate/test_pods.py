@@ -24,9 +24,10 @@ from meshlab.emulate.pod_spec import (
 from meshlab.emulate.pods import Pods
 from meshlab.emulate.probes import Timing, Verdict, http_status
 from meshlab.emulate.processes import ProcessTable, leftovers
+from own_addresses import network
 
-MACHINES = {"worker-1": "10.101.60.1", "worker-2": "10.101.60.2"}
-NETWORK = "10.101.64.0/19"
+MACHINES = {f"worker-{i}": f"{network(0)}.60.{i}" for i in (1, 2)}
+NETWORK = f"{network(0)}.64.0/19"
 
 
 class World:

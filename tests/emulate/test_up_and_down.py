@@ -14,14 +14,16 @@ from meshlab.emulate import lifecycle
 from meshlab.emulate.control import Control, NotUp
 from meshlab.live.target import Target
 from meshlab.model import LiveError, MeshlabError
+from own_addresses import dialled, network
 
-SPEC = """
+RACKS = network(5)
+SPEC = f"""
 meshlab: v1
 name: tiny
-sites: [{name: dc, network: 10.141.0.0/24}]
+sites: [{{name: dc, network: {RACKS}.0.0/24}}]
 machines:
-  - {name: rack-1, role: worker, site: dc, address: 10.141.0.11}
-  - {name: rack-2, role: worker, site: dc, address: 10.141.0.12}
+  - {{name: rack-1, role: worker, site: dc, address: {RACKS}.0.11}}
+  - {{name: rack-2, role: worker, site: dc, address: {RACKS}.0.12}}
 """
 
 
@@ -60,7 +62,7 @@ def test_racked_machines_wait_in_maintenance_mode(world: Path) -> None:
 
 
 def test_the_target_dials_loopback(world: Path) -> None:
-    assert Target.embedded(world).dial("10.141.0.11") == "127.141.0.11"
+    assert Target.embedded(world).dial(f"{RACKS}.0.11") == f"{dialled(RACKS)}.0.11"
 
 
 def test_a_second_up_says_that_one_is_up(spec: Path, world: Path) -> None:
@@ -98,7 +100,7 @@ def test_the_control_port_needs_its_token(control: Control) -> None:
 
 def test_a_world_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     spec, state = tmp_path / "wrong.yaml", tmp_path / "state"
-    spec.write_text(SPEC.replace("10.141.0", "192.168.7"))
+    spec.write_text(SPEC.replace(f"{RACKS}.0", "192.168.7"))
     with pytest.raises(LiveError, match=r"10\.0\.0\.0/8"):
         lifecycle.up(spec, state=state)
     assert not state.exists()

@@ -23,6 +23,7 @@ from meshlab.emulate.fabric import Fabric
 from meshlab.emulate.pods import Pods
 from meshlab.emulate.processes import ProcessTable, leftovers
 from meshlab.emulate.vault import Listening, expand, local_config
+from own_addresses import network
 
 CONFIG = """
 ui = false
@@ -128,7 +129,7 @@ def test_a_configuration_that_cannot_be_carried_over_says_why(text: str, message
         carried(text)
 
 
-MACHINES = {f"master-{i}": f"10.101.50.{i}" for i in range(3)}
+MACHINES = {f"master-{i}": f"{network(0)}.50.{i}" for i in range(3)}
 
 
 def vault_pod(i: int) -> dict[str, Any]:
@@ -165,7 +166,7 @@ class Vault:
         self.fabric = Fabric(MACHINES)
         self.processes = ProcessTable(directory / "state", self.fabric)
         self.pods = Pods(
-            self.fabric, self.processes, directory / "state", MACHINES, network="10.101.128.0/17"
+            self.fabric, self.processes, directory / "state", MACHINES, network=f"{network(0)}.128.0/17"
         )
         hosts = [loopback(self.pods.address(f"vault/vault-{i}")) for i in range(3)]
         tls = authority.issue(

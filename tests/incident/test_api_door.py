@@ -25,9 +25,10 @@ from meshlab.incident.live_probes import ChainProbe, PodLine, VaultProbe, WriteP
 from meshlab.incident.probes import NoPath, Refused, Silent
 from meshlab.live.secret import Secret
 from meshlab.model import InputError
+from own_addresses import dialled, network
 
 Answer = Callable[[str, str, bytes], "tuple[int, bytes] | None"]
-GOOD, OTHER = "127.117.0.1", "127.117.0.2"
+GOOD, OTHER = f"{dialled(network(4))}.0.1", f"{dialled(network(4))}.0.2"
 
 
 @pytest.fixture(scope="module")

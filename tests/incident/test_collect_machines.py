@@ -15,6 +15,7 @@ from meshlab.incident.collect import collect
 from meshlab.incident.connections import Connections
 from meshlab.incident.record import read_logs
 from meshlab.model import Topology
+from own_addresses import network
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "emulate"))
 
@@ -60,7 +61,7 @@ def test_collected_rows_tell_the_election_after_a_lost_leader_with_its_term(
 ) -> None:
     async def story() -> None:
         begun = time.time()
-        async with machines(tmp_path / "site", shared_bundle(), 21, network="10.104") as site:
+        async with machines(tmp_path / "site", shared_bundle(), 21, network=network(2)) as site:
             await founded(site)
             old, before, ids = await led(site, set(MASTERS))
             await site.site.machines[old].power_off()

@@ -21,11 +21,16 @@ import manifests
 import pki
 from lab import Lab, connections, wait_for
 
+from meshlab.emulate.addresses import loopback
 from meshlab.emulate.kubernetes.apiserver import ApiServer
 from meshlab.emulate.kubernetes.storage import MemoryStorage
 from meshlab.live.kubernetes import KubernetesApi, KubernetesError, Timeouts, connect, event_time
 from meshlab.live.secret import Secret
+from own_addresses import dialled, network
 
+ELSEWHERE = f"{dialled(network(3))}.0.9"
+POD = f"{network(3)}.7.7"
+POD_HOST = loopback(POD)
 QUICK = Timeouts(connect_s=1.0, answer_s=1.0, watch_silence_s=5.0)
 
 
@@ -88,8 +93,8 @@ def api(servers: Servers) -> Iterator[KubernetesApi]:
 @pytest.fixture
 def silent() -> Iterator[str]:
     """A server that accepts connections and never says a word, as a machine without power behind the fabric."""
-    with socket.create_server(("127.103.0.9", 0)) as listener:
-        yield f"https://127.103.0.9:{listener.getsockname()[1]}"
+    with socket.create_server((ELSEWHERE, 0)) as listener:
+        yield f"https://{ELSEWHERE}:{listener.getsockname()[1]}"
 
 
 def test_apply_is_idempotent_and_read_gives_it_back(api: KubernetesApi) -> None:
@@ -143,8 +148,8 @@ def test_silent_server_costs_seconds_and_the_next_one_answers(servers: Servers, 
 
 
 def test_no_server_at_all_is_one_clear_error(servers: Servers, silent: str) -> None:
-    with socket.create_server(("127.103.0.9", 0)) as listener:
-        dead = f"https://127.103.0.9:{listener.getsockname()[1]}"
+    with socket.create_server((ELSEWHERE, 0)) as listener:
+        dead = f"https://{ELSEWHERE}:{listener.getsockname()[1]}"
     with servers.connect(silent, dead) as api, pytest.raises(KubernetesError) as caught:
         api.list("v1", "Namespace")
     assert caught.value.code == 0
@@ -238,7 +243,7 @@ def test_pod_proxy_reaches_what_listens_at_the_pods_address(servers: Servers, ap
         def log_message(self, *arguments: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.103.7.7", 0), Answer)
+    server = ThreadingHTTPServer((POD_HOST, 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         account = {
@@ -254,7 +259,7 @@ def test_pod_proxy_reaches_what_listens_at_the_pods_address(servers: Servers, ap
             "spec": {"containers": [{"name": "vault", "image": "openbao"}]},
         }
         api.apply(pod)
-        status = {"status": {"phase": "Running", "podIP": "10.103.7.7"}}
+        status = {"status": {"phase": "Running", "podIP": POD}}
         path = "/api/v1/namespaces/default/pods/vault-0/status"
         api.request("PATCH", path, body=status, content_type="application/merge-patch+json")
         import requests

@@ -22,11 +22,12 @@ from meshlab.provision.records import Kind, Outcome
 from meshlab.provision.session import opened
 from meshlab.provision.steps_vault import INIT_REPLY, keys
 from meshlab.provision.workspace import Workspace
+from own_addresses import network
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(420)]
 
 # Addresses of its own, so that another embedded cluster on this machine is not disturbed.
-_MOVED = {"10.20.": "10.22.", "10.40.": "10.42.", "10.244.": "10.246."}
+_MOVED = {f"10.{old}.": f"{network(new)}." for old, new in ((20, 6), (40, 7), (244, 8))}
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,10 @@ from meshlab.emulate.kubernetes.controllers.nodelifecycle import NodeTimes
 from meshlab.emulate.kubernetes.etcd_storage import EtcdStorage
 from meshlab.emulate.kubernetes.kubelet import Kubelet, KubeletTimes, KubeletTls, NodeFacts
 from meshlab.emulate.kubernetes.leader import ElectionTimes
+from own_addresses import dialled, network
 
 T = TypeVar("T")
-ETCD_HOST = "127.103.0.1"
+ETCD_HOST = f"{dialled(network(3))}.0.1"
 QUICK = ManagerTimes(
     election=ElectionTimes(lease_s=2.0, renew_deadline_s=1.5, retry_s=0.3),
     nodes=NodeTimes(monitor_s=0.2, grace_s=2.5, eviction_per_s=10.0),
@@ -55,7 +56,7 @@ class FakeRuntime:
     )
     lines: dict[str, list[bytes]] = field(default_factory=dict)
     stopped: list[tuple[str, float]] = field(default_factory=list)
-    address_of: Callable[[str], str] = lambda key: f"10.103.9.{10 + sum(key.encode()) % 200}"
+    address_of: Callable[[str], str] = lambda key: f"{network(3)}.9.{10 + sum(key.encode()) % 200}"
 
     async def start(
         self,
@@ -193,7 +194,7 @@ class Lab:
             await self.add_server()
         await self.add_manager("m1")
         for index, name in enumerate(self._nodes):
-            await self.add_kubelet(name, f"z{index + 1}", f"10.103.1.{index + 1}")
+            await self.add_kubelet(name, f"z{index + 1}", f"{network(3)}.1.{index + 1}")
 
     async def add_server(self, **options: Any) -> ApiServer:
         client = EtcdClient(self.etcd_url, timeout_s=options.pop("timeout_s", 10.0))

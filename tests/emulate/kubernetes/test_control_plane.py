@@ -8,11 +8,16 @@ from pathlib import Path
 from lab import QUICK, QUICK_BALANCER, Lab, wait_for
 from pki import authority
 
+from meshlab.emulate.addresses import loopback
 from meshlab.emulate.etcd_client import EtcdClient
 from meshlab.emulate.fabric import Fabric
+from meshlab.emulate.kubernetes.apiserver import ApiServer
 from meshlab.emulate.kubernetes.control_plane import ControlPlane, ControlPlaneTls, Pair
+from meshlab.emulate.kubernetes.etcd_storage import EtcdStorage
+from own_addresses import network
 
-ADDRESS = "10.103.20.1"
+ADDRESS = f"{network(3)}.20.1"
+HOST = loopback(ADDRESS)
 
 
 def pair(user: str) -> Pair:
@@ -24,24 +29,25 @@ def test_control_plane_behind_the_fabric_serves_and_leads(tmp_path: Path) -> Non
     with Lab(tmp_path / "c", nodes=()) as lab:
         lab.stop_managers()
         tls = ControlPlaneTls(
-            authority().serving("127.103.20.1", ADDRESS),
+            authority().serving(HOST, ADDRESS),
             authority().certificate,
             pair("system:kube-controller-manager"),
             pair("system:kube-scheduler"),
         )
 
-        async def start() -> tuple[ControlPlane, Fabric, EtcdClient]:
+        async def start() -> tuple[ControlPlane, Fabric]:
             fabric = Fabric({"master-1": ADDRESS})
-            etcd = EtcdClient(lab.etcd_url)
-            plane = ControlPlane("master-1", ADDRESS, etcd, tls, times=QUICK, balancer=QUICK_BALANCER)
+            server = ApiServer(EtcdStorage(EtcdClient(lab.etcd_url)), tls.serving, advertise=ADDRESS)
+            plane = ControlPlane(
+                "master-1", ADDRESS, server, tls, fabric, times=QUICK, balancer=QUICK_BALANCER
+            )
             await plane.start()
-            await fabric.expose("master-1", 6443, ("127.0.0.1", plane.server.port))
-            return plane, fabric, etcd
+            return plane, fabric
 
-        plane, fabric, etcd = lab.run(start())
+        plane, fabric = lab.run(start())
         try:
             wait_for(lambda: plane.leading == (True, True), "both leases to be taken", 15.0)
-            server = "--server=https://127.103.20.1:6443"
+            server = f"--server=https://{HOST}:6443"
             endpoints = json.loads(lab.kubectl(server, "get", "lease", "-n", "kube-system", "-o", "json"))
             assert {i["spec"]["holderIdentity"] for i in endpoints["items"]} == {"master-1"}
             lab.kubectl(server, "create", "namespace", "seen")
@@ -51,5 +57,4 @@ def test_control_plane_behind_the_fabric_serves_and_leads(tmp_path: Path) -> Non
             )
         finally:
             lab.run(plane.stop())
-            lab.run(etcd.close())
             lab.run(fabric.close())
