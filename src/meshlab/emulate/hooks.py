@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +13,15 @@ from meshlab.emulate.addresses import loopback
 from meshlab.emulate.etcd import EtcdMember, EtcdTimers
 from meshlab.emulate.etcd_client import EtcdClient
 from meshlab.emulate.fabric import Fabric
-from meshlab.emulate.kubernetes.apiserver import ApiServer, ServingTls, load_pair
+from meshlab.emulate.kubernetes.apiserver import ApiServer, ServingTls
 from meshlab.emulate.kubernetes.client import KubeClient
-from meshlab.emulate.kubernetes.controllers.managers import Controllers
+from meshlab.emulate.kubernetes.control_plane import (
+    API_PORT,
+    ControlPlane,
+    ControlPlaneTls,
+    Pair,
+    client_context,
+)
 from meshlab.emulate.kubernetes.etcd_storage import EtcdStorage
 from meshlab.emulate.kubernetes.kubelet import Kubelet, KubeletTls
 from meshlab.emulate.node_facts import folder_of, node_facts
@@ -29,17 +33,9 @@ if TYPE_CHECKING:
     from meshlab.emulate.machine import Machine
     from meshlab.emulate.site import Site
 
-API_PORT = 6443
 KUBELET_PORT = 10250
 SHUTDOWN_GRACE_S = 5.0
 """How long pods get to end when their machine goes down in order (Talos: 30 s)."""
-
-
-@dataclass
-class _ControlPlane:
-    server: ApiServer
-    controllers: Controllers
-    client: EtcdClient
 
 
 class ClusterHooks:
@@ -77,7 +73,7 @@ class ClusterHooks:
         self._etcd_timers = etcd_timers or EtcdTimers()
         self._members: dict[str, EtcdMember] = {}
         self._clients: dict[str, EtcdClient] = {}
-        self._control_planes: dict[str, _ControlPlane] = {}
+        self._control_planes: dict[str, ControlPlane] = {}
         self._kubelets: dict[str, Kubelet] = {}
         self.site: Site | None = None
 
@@ -130,33 +126,22 @@ class ClusterHooks:
     # --- control plane
 
     async def start_control_plane(self, machine: Machine) -> None:
-        client = self._members[machine.name].client(loopback(machine.hardware.address))
+        tls = self._control_plane_tls(machine)
         server = ApiServer(
-            EtcdStorage(client),
-            self._serving_tls(machine),
+            EtcdStorage(self._members[machine.name].client(loopback(machine.hardware.address))),
+            tls.serving,
             advertise=machine.hardware.address,
             endpoints=[m.hardware.address for m in self._control_plane_machines(machine)],
             service_network=self._service_network,
         )
-        await server.start()
-        await self._fabric.expose(machine.name, API_PORT, ("127.0.0.1", server.port))
-        controllers = Controllers(
-            self._kube_client(machine, "system:kube-controller-manager", [], local_only=True),
-            self._kube_client(machine, "system:kube-scheduler", [], local_only=True),
-            machine.name,
-            self._cluster_ca(machine).encode(),
-        )
-        await controllers.start()
-        self._control_planes[machine.name] = _ControlPlane(server, controllers, client)
+        plane = ControlPlane(machine.name, machine.hardware.address, server, tls, self._fabric)
+        self._control_planes[machine.name] = plane
+        await plane.start()
 
     async def stop_control_plane(self, machine: Machine) -> None:
-        running = self._control_planes.pop(machine.name, None)
-        if running is None:
-            return
-        await running.controllers.stop()
-        await self._fabric.withdraw(machine.name, API_PORT)
-        await running.server.stop()
-        await running.client.close()
+        plane = self._control_planes.pop(machine.name, None)
+        if plane is not None:
+            await plane.stop()
 
     def api_servers(self) -> tuple[str, ...]:
         """Gives the machines whose API server runs."""
@@ -168,6 +153,17 @@ class ClusterHooks:
         own = machine.config.cluster_id if machine.config else ""
         same = (m for m in self.site.machines.values() if m.config and m.config.cluster_id == own)
         return sorted((m for m in same if m.config and m.config.is_control_plane), key=lambda m: m.name)
+
+    def _control_plane_tls(self, machine: Machine) -> ControlPlaneTls:
+        def client(user: str) -> Pair:
+            return _pair(machine_pki.kubernetes_certificate(machine, user, [], "client"))
+
+        return ControlPlaneTls(
+            self._serving_tls(machine),
+            self._cluster_ca(machine).encode(),
+            client("system:kube-controller-manager"),
+            client("system:kube-scheduler"),
+        )
 
     def _serving_tls(self, machine: Machine) -> ServingTls:
         config = machine.config
@@ -204,22 +200,15 @@ class ClusterHooks:
         assert machine.config is not None
         return machine.config.certificate("cluster.ca") or ""
 
-    def _kube_client(
-        self, machine: Machine, user: str, groups: list[str], *, local_only: bool = False
-    ) -> KubeClient:
+    def _kube_client(self, machine: Machine, user: str, groups: list[str]) -> KubeClient:
         """A client of the API as a program on that machine has it: through its own balancer, from its own address."""
-        issuer = self._issuer(machine)
-        pair = machine_pki.kubernetes_certificate(issuer, user, groups, "client")
-        servers = [machine] if local_only else self._control_plane_machines(machine)
-        urls = [f"https://{loopback(m.hardware.address)}:{API_PORT}" for m in servers]
-        return KubeClient(
-            urls, self._client_tls(machine, pair), local_addr=loopback(machine.hardware.address), agent=user
-        )
-
-    def _client_tls(self, machine: Machine, pair: CertificateAndKey) -> ssl.SSLContext:
-        context = ssl.create_default_context(cadata=self._cluster_ca(machine))
-        load_pair(context, pair.certificate.encode(), pair.key.reveal().encode())
-        return context
+        issued = machine_pki.kubernetes_certificate(self._issuer(machine), user, groups, "client")
+        urls = [
+            f"https://{loopback(m.hardware.address)}:{API_PORT}"
+            for m in self._control_plane_machines(machine)
+        ]
+        context = client_context(self._cluster_ca(machine).encode(), _pair(issued))
+        return KubeClient(urls, context, local_addr=loopback(machine.hardware.address), agent=user)
 
     # --- kubelet
 
@@ -274,3 +263,7 @@ class ClusterHooks:
         for child in self._processes.running(machine.name):
             with contextlib.suppress(ProcessLookupError):
                 await self._processes.kill(child.name)
+
+
+def _pair(issued: CertificateAndKey) -> Pair:
+    return Pair(issued.certificate.encode(), issued.key.reveal().encode())

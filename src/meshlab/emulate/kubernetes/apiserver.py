@@ -183,7 +183,7 @@ class ApiServer:
             await asyncio.shield(self._task)
 
     async def stop(self) -> None:
-        """Closes all connections and stops listening."""
+        """Closes all connections, its storage's too, and stops listening."""
         from aiohttp import web
 
         if self._task is not None:
@@ -197,3 +197,4 @@ class ApiServer:
             transport.abort()
         await self._streams.close()
         await self.registry.close()
+        await self.registry.storage.close()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ..addresses import loopback
-from ..etcd_client import EtcdClient
-from .apiserver import ApiServer, ServingTls, load_pair
+from ..etcd import Exposure
+from .apiserver import ServingTls, load_pair
 from .client import BalancerTimes, KubeClient
 from .controllers.managers import Controllers, ManagerTimes
-from .etcd_storage import EtcdStorage
+
+API_PORT = 6443
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,16 @@ class ControlPlaneTls:
     scheduler: Pair
 
 
+class Server(Protocol):
+    """An API server: it listens on a hidden port of 127.0.0.1, which is known once it is started."""
+
+    port: int
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
 class ControlPlane:
     """API server, controller manager and scheduler of one machine, started and stopped together.
 
@@ -49,38 +60,28 @@ class ControlPlane:
     ----------
     name, address
         The machine and its cluster address.
-    etcd
-        Client of the machine's etcd member; it stays the caller's to close.
-    endpoints
-        Cluster addresses of all API servers.
-    port
-        Hidden port on 127.0.0.1 of the API server, 0 for a free one; the caller exposes it as 6443 once
-        :meth:`start` is done (``server.port``).
-    server_url
-        Where the managers reach their own API server; by default port 6443 of the machine's loopback address.
+    server
+        Its API server; the fabric serves it at port 6443 of the machine.
+    fabric
+        Serves hidden ports at the machine's own address.
     """
 
     def __init__(
         self,
         name: str,
         address: str,
-        etcd: EtcdClient,
+        server: Server,
         tls: ControlPlaneTls,
+        fabric: Exposure,
         *,
-        endpoints: Sequence[str] = (),
-        port: int = 0,
-        server_url: str = "",
         times: ManagerTimes | None = None,
         balancer: BalancerTimes | None = None,
     ) -> None:
-        addresses = list(endpoints) or [address]
-        self.server = ApiServer(
-            EtcdStorage(etcd), tls.serving, port=port, advertise=address, endpoints=addresses
-        )
+        self.server = server
         self._name = name
         self._address = address
         self._tls = tls
-        self._url = server_url
+        self._fabric = fabric
         self._times = times
         self._balancer = balancer
         self._controllers: Controllers | None = None
@@ -92,15 +93,17 @@ class ControlPlane:
         return (found.managing.leading, found.scheduling.leading) if found is not None else (False, False)
 
     def _client(self, pair: Pair, agent: str) -> KubeClient:
-        url = self._url or f"https://{loopback(self._address)}:6443"
+        """A client of the machine's own API server, from the machine's own address."""
+        host = loopback(self._address)
         context = client_context(self._tls.authority, pair)
         return KubeClient(
-            [url], context, local_addr=loopback(self._address), agent=agent, times=self._balancer
+            [f"https://{host}:{API_PORT}"], context, local_addr=host, agent=agent, times=self._balancer
         )
 
     async def start(self) -> None:
         """Starts all three; the managers retry until their API server is reachable."""
         await self.server.start()
+        await self._fabric.expose(self._name, API_PORT, ("127.0.0.1", self.server.port))
         self._controllers = Controllers(
             self._client(self._tls.manager, "kube-controller-manager"),
             self._client(self._tls.scheduler, "kube-scheduler"),
@@ -115,4 +118,5 @@ class ControlPlane:
         if self._controllers is not None:
             await self._controllers.stop()
             self._controllers = None
+        await self._fabric.withdraw(self._name, API_PORT)
         await self.server.stop()

@@ -36,7 +36,7 @@ class EtcdStorage:
     Parameters
     ----------
     client
-        A client of the local member. It stays the caller's to close.
+        A client of the local member; :meth:`close` closes it.
     timeout_s
         Longest wait for one answer, in seconds.
     """
@@ -139,3 +139,7 @@ class EtcdStorage:
                 return await self._client.health()
         except TimeoutError:
             return False
+
+    async def close(self) -> None:
+        """Closes the client."""
+        await self._client.close()

@@ -69,6 +69,8 @@ class Storage(Protocol):
 
     async def healthy(self) -> bool: ...
 
+    async def close(self) -> None: ...
+
 
 class MemoryStorage:
     """Storage within one process, for tests of the API without etcd; ``available`` switches it off and on."""
@@ -162,3 +164,6 @@ class MemoryStorage:
 
     async def healthy(self) -> bool:
         return self.available
+
+    async def close(self) -> None:
+        """Keeps everything: the next server on it finds what this one left."""
