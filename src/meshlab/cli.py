@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import typer
 
-from meshlab.commands import bringup, design, emulation, incidents, road
+from meshlab.commands import bringup, design, emulation, incidents, planning, road
 from meshlab.commands.output import complain, say
 from meshlab.model.errors import MeshlabError
 
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": design.import_,
     "simulate": design.simulate,
     "availability": design.availability,
+    "advise": planning.advise,
     "plan": bringup.plan,
     "apply": bringup.apply,
     "destroy": bringup.destroy,
