@@ -19,8 +19,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	@$(BIN)/meshlab demo
 
+# Most tests wait for real processes, so three files at a time suit two cores; the longest come first (tests/conftest.py).
 test: $(READY)
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY)
 	@$(BIN)/meshlab lab
@@ -29,8 +30,8 @@ bench: $(READY)
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 lint: $(READY)
-	@$(BIN)/ruff check src tests benchmarks scripts
-	@$(BIN)/ruff format --check src tests benchmarks scripts
+	@$(BIN)/ruff check src tests benchmarks scripts notebooks/source
+	@$(BIN)/ruff format --check src tests benchmarks scripts notebooks/source
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 

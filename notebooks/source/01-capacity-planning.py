@@ -122,7 +122,11 @@ scenarios
 # The swim lane of a typical history of this maintenance: every master rebooted in turn.
 
 # %%
-plot_timeline(scenarios.prediction.typical(), topology=cluster, title="A rolling reboot of the masters: who is away when?")
+plot_timeline(
+    scenarios.prediction.typical(),
+    topology=cluster,
+    title="A rolling reboot of the masters: who is away when?",
+)
 
 # %% [markdown]
 # etcd and the API hardly notice. **Vault goes down for half an hour in a planned maintenance**: each rebooted pod

@@ -54,7 +54,9 @@ expected = simulate(cluster, lost, replicates=50, parameters=Parameters.embedded
 tables.outlooks(expected)
 
 # %%
-plot_timeline(expected.typical(), topology=cluster, title="A lost master: who should be away, and for how long?")
+plot_timeline(
+    expected.typical(), topology=cluster, title="A lost master: who should be away, and for how long?"
+)
 
 # %% [markdown]
 # etcd elects within two seconds and Vault within a quarter of a minute; the chain nodes should notice nothing.
