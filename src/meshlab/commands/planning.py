@@ -20,7 +20,7 @@ def advise(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Says, for etcd and Vault each, what not to do now and the safest way out. Example: `meshlab advise data/reference.yaml --down master-2`"""
+    """Says what not to do now, and the safest way out. Example: `meshlab advise data/reference.yaml --down master-2`"""
     from meshlab.planning.advise import advise as of_groups
 
     topology = topology_of(spec)

@@ -87,7 +87,7 @@ def _bring_back(topology: Topology, parameters: Parameters, now: Situation, comp
     return Action(
         "bring-back",
         f"bring back {component}",
-        f"{joined(back)} still {'has its' if len(back) == 1 else 'have their'} data: a short catch-up, no membership change",
+        f"the data of {joined(back)} is still there: a short catch-up, no membership change",
         tuple(steps),
         exposure(parts, now.breakers),
         then.margin,
@@ -132,6 +132,7 @@ def _replace(topology: Topology, parameters: Parameters, now: Situation, voter: 
 
 def _rebuild(topology: Topology, parameters: Parameters, now: Situation) -> Action:
     survivor = now.up[0]
+    steps: tuple[str, ...]
     if now.group.engine == "etcd":
         steps = (
             f"copy the data of every survivor away first ({joined(now.up)}): talosctl cp "
