@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 from certificates import Authority
 
-from meshlab.emulate.etcd import EtcdMember
+from meshlab.emulate.etcd import EtcdMember, TlsFiles
 from meshlab.emulate.etcd_client import (
     Compacted,
     Compare,
@@ -40,10 +39,11 @@ class Cluster:
         self.fabric = Fabric(MACHINES)
         self.processes = ProcessTable(directory / "state", self.fabric)
         self.members: dict[str, EtcdMember] = {}
+        self.tls: dict[str, TlsFiles] = {}
         self._clients: dict[str, EtcdClient] = {}
         self._stack = stack
         for name, address in MACHINES.items():
-            tls = authority.issue(name, [address, address.replace("10.", "127.", 1)])
+            tls = self.tls[name] = authority.issue(name, [address, address.replace("10.", "127.", 1)])
             self.members[name] = EtcdMember(
                 name,
                 address,
@@ -114,13 +114,14 @@ async def answered(read: Callable[[], Awaitable[RangeResult]]) -> int:
             await asyncio.sleep(0.05)
 
 
-async def put_latency_s(client: EtcdClient, times: int = 9) -> float:
+async def put_latency_s(client: EtcdClient, times: int = 20) -> float:
+    """The quickest of some writes: what the links cost, whatever else keeps the machine busy."""
     took = []
     for _ in range(times):
         began = time.perf_counter()
         await client.put(b"/latency", b"x")
         took.append(time.perf_counter() - began)
-    return statistics.median(took)
+    return min(took)
 
 
 def test_one_member_serves_the_calls_an_api_server_needs(tmp_path: Path) -> None:
@@ -306,7 +307,7 @@ def test_delay_between_machines_shows_in_the_commit_latency(tmp_path: Path) -> N
             it.fabric.set_link(leader, other, LinkPolicy(delay_s=0.025))
             it.fabric.set_link(other, leader, LinkPolicy(delay_s=0.025))
         far = await put_latency_s(etcd)
-        assert 0.045 < far - near < 0.25
+        assert near < 0.05 <= far < 0.25
 
     run(tmp_path, scenario)
 
@@ -316,7 +317,7 @@ def test_a_client_over_a_cut_meets_its_own_timeout(tmp_path: Path) -> None:
         await it.start("m1")
         member = it.members["m1"]
         it.fabric.set_link("m2", "m1", CUT)
-        tls = it.members["m2"]._client_tls.client_context()
+        tls = it.tls["m2"].client_context()
         async with EtcdClient(member.client_url, tls, it.members["m2"].host, timeout_s=0.5) as client:
             began = time.monotonic()
             with pytest.raises(EtcdUnavailable):
@@ -330,7 +331,7 @@ def test_a_watch_over_a_cut_ends_when_it_has_been_silent_for_too_long(tmp_path: 
     async def scenario(it: Cluster) -> None:
         it.members["m1"]._timers = type(it.members["m1"]._timers)(progress_ms=100)
         await it.start("m1")
-        tls = it.members["m2"]._client_tls.client_context()
+        tls = it.tls["m2"].client_context()
         async with EtcdClient(it.members["m1"].client_url, tls, it.members["m2"].host) as client:
             with pytest.raises(EtcdUnavailable, match="silent"):
                 async for _ in client.watch(b"/a", progress=True, idle_s=1.0):
@@ -344,7 +345,7 @@ def test_etcd_without_a_client_certificate_answers_nobody(tmp_path: Path) -> Non
         import ssl
 
         await it.start("m1")
-        context = ssl.create_default_context(cafile=str(it.members["m1"]._client_tls.ca))
+        context = ssl.create_default_context(cafile=str(it.tls["m1"].ca))
         async with EtcdClient(it.members["m1"].client_url, context) as client:
             with pytest.raises(EtcdUnavailable):
                 await client.range(b"/a")
@@ -355,7 +356,7 @@ def test_etcd_without_a_client_certificate_answers_nobody(tmp_path: Path) -> Non
 def test_a_member_that_cannot_start_says_why(tmp_path: Path) -> None:
     async def scenario(it: Cluster) -> None:
         member = it.members["m1"]
-        member._client_tls.cert.write_text("not a certificate")
+        it.tls["m1"].cert.write_text("not a certificate")
         await member.start({"m1": member.peer_url})
         with pytest.raises((EtcdUnavailable, OSError)):
             await member.wait_healthy()

@@ -40,6 +40,7 @@ from meshlab.emulate.etcd_wire import (
     txn_response,
     watch_event,
 )
+from meshlab.emulate.sockets import outgoing
 
 if TYPE_CHECKING:
     import aiohttp
@@ -101,6 +102,7 @@ class EtcdClient:
             connector = aiohttp.TCPConnector(
                 ssl=self._ssl if self._ssl is not None else True,
                 local_addr=None if self._local_addr is None else (self._local_addr, 0),
+                socket_factory=outgoing,
                 limit=0,
             )
             self._session = aiohttp.ClientSession(connector=connector, trust_env=False)

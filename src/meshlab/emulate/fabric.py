@@ -8,13 +8,17 @@ machine that opened it, and each of its directions crosses the link between the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import socket
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from meshlab.emulate.addresses import loopback
 from meshlab.emulate.links import Link, LinkPolicy
-from meshlab.emulate.relays import Flow, Relay, Side
+from meshlab.emulate.relays import Flow, Relay
+from meshlab.emulate.sockets import Listener
 from meshlab.emulate.sources import owner_of
 from meshlab.model.errors import LiveError
 
@@ -41,7 +45,7 @@ class Traffic:
 class _Port:
     machine: str
     target: tuple[str, int] | None
-    server: asyncio.Server | None
+    listener: Listener | None
 
 
 class Fabric:
@@ -65,9 +69,8 @@ class Fabric:
         self._off: set[str] = set()
         self._relays: dict[Relay, None] = {}
         self._traffic: dict[tuple[str, str, int], Traffic] = {}
-        self._opening = asyncio.Lock()
-        self._settling: set[asyncio.Task[None]] = set()
-        self._quiet = asyncio.Event()
+        self._listeners: list[Listener] = []
+        self._closed = False
         for name, address in machines.items():
             self.add_machine(name, address)
 
@@ -107,6 +110,8 @@ class Fabric:
     ) -> None:
         """Serves a hidden server at a port of a machine; exposing it again changes the hidden server.
 
+        Once the fabric is closed nothing is served any more, also for a machine that is just starting something.
+
         Parameters
         ----------
         target
@@ -120,14 +125,13 @@ class Fabric:
             Another program listens at that address and port.
         """
         host = self._host(machine, address)
-        async with self._opening:
-            known = self._ports.get((host, port))
-            if known is None:
-                known = self._ports[(host, port)] = _Port(machine, None, None)
-            if known.machine != machine and known.target is not None:
-                raise ValueError(f"{host}:{port} belongs to {known.machine}, not to {machine}")
-            known.machine, known.target = machine, target  # a pod's address moves with the pod
-            await self._listen(host, port, known)
+        known = self._ports.get((host, port))
+        if known is None:
+            known = self._ports[(host, port)] = _Port(machine, None, None)
+        if known.machine != machine and known.target is not None:
+            raise ValueError(f"{host}:{port} belongs to {known.machine}, not to {machine}")
+        known.machine, known.target = machine, target  # a pod's address moves with the pod
+        self._listen(host, port, known)
 
     def _host(self, machine: str, address: str | None) -> str:
         self._known(machine)
@@ -138,20 +142,23 @@ class Fabric:
         self._places[address] = machine
         return address
 
-    async def _listen(self, host: str, port: int, entry: _Port) -> None:
-        if entry.server is not None:
+    def _listen(self, host: str, port: int, entry: _Port) -> None:
+        if entry.listener is not None or self._closed:
             return
-        loop = asyncio.get_running_loop()
+
+        def carry(accepted: socket.socket, peer: tuple[str, int]) -> Coroutine[Any, Any, None]:
+            return self._relay(entry.machine, host, port).carry(accepted, peer)
+
         try:
-            entry.server = await loop.create_server(
-                lambda: self._accept(entry.machine, host, port), host, port, backlog=256
-            )
+            entry.listener = Listener(host, port, carry)
         except OSError as error:
             entry.target = None
             raise PortTaken(
                 f"{entry.machine} cannot listen on {host}:{port}: {error.strerror or error}. "
                 "Another embedded cluster, or another program, may use it: bring that down first"
             ) from error
+        self._listeners = [listener for listener in self._listeners if listener.busy]
+        self._listeners.append(entry.listener)
 
     async def withdraw(self, machine: str, port: int, *, address: str | None = None) -> None:
         """Stops serving a port: new connections are refused, open ones go on until an end closes them.
@@ -159,21 +166,20 @@ class Fabric:
         A machine without power refuses nothing: its ports stay silent until power is back.
         """
         host = self._host(machine, address)
-        async with self._opening:
-            entry = self._ports.get((host, port))
-            if entry is None:
-                return
-            entry.target = None
-            if machine not in self._off:
-                self._unlisten(entry)
+        entry = self._ports.get((host, port))
+        if entry is None:
+            return
+        entry.target = None
+        if machine not in self._off:
+            self._unlisten(entry)
 
     @staticmethod
     def _unlisten(entry: _Port) -> None:
-        if entry.server is not None:
-            entry.server.close()
-            entry.server = None
+        if entry.listener is not None:
+            entry.listener.close()
+            entry.listener = None
 
-    def _accept(self, machine: str, host: str, port: int) -> Side:
+    def _relay(self, machine: str, host: str, port: int) -> Relay:
         def dial(source: str) -> tuple[tuple[str, int], str | None] | None:
             entry = self._ports.get((host, port))
             if entry is None or entry.target is None:
@@ -194,7 +200,7 @@ class Fabric:
             dial=dial,
             on_start=start,
             on_end=self._ended,
-        ).client
+        )
 
     def _ended(self, relay: Relay) -> None:
         self._relays.pop(relay, None)
@@ -202,8 +208,6 @@ class Fabric:
         total = self._traffic[(relay.source, relay.target, relay.port)]
         total.sent += flow.sent
         total.received += flow.received
-        if not self._relays:
-            self._quiet.set()
 
     def _locate(self, client: tuple[str, int], server: tuple[str, int]) -> str:
         place = self._places.get(client[0])
@@ -249,20 +253,18 @@ class Fabric:
                     relay.sever(machine)
                 elif relay.severed:
                     relay.reset()
-        settling = asyncio.get_running_loop().create_task(self._settle(machine), name=f"ports of {machine}")
-        self._settling.add(settling)
-        settling.add_done_callback(self._settling.discard)
+        self._settle(machine)
 
-    async def _settle(self, machine: str) -> None:
+    def _settle(self, machine: str) -> None:
         """Opens or closes the listeners of ports without a server: silent while off, refusing while on."""
-        async with self._opening:
-            for (host, port), entry in self._ports.items():
-                if entry.machine != machine or entry.target is not None:
-                    continue
-                if machine in self._off:
-                    await self._listen(host, port, entry)
-                else:
-                    self._unlisten(entry)
+        for (host, port), entry in self._ports.items():
+            if entry.machine != machine or entry.target is not None:
+                continue
+            if machine not in self._off:
+                self._unlisten(entry)
+                continue
+            with contextlib.suppress(PortTaken):  # withdrawn long ago, and somebody else's since
+                self._listen(host, port, entry)
 
     def powered(self, machine: str) -> bool:
         """Whether a machine has power."""
@@ -282,14 +284,9 @@ class Fabric:
         return totals
 
     async def close(self) -> None:
-        """Closes every port and connection."""
-        await asyncio.gather(*self._settling)
-        async with self._opening:
-            for entry in self._ports.values():
-                self._unlisten(entry)
-            self._ports.clear()
-        self._quiet.clear()
-        for relay in list(self._relays):
-            relay.reset()
-        if self._relays:
-            await self._quiet.wait()
+        """Closes every port and connection; returns when no socket is left."""
+        self._closed = True
+        for entry in self._ports.values():
+            self._unlisten(entry)
+        self._ports.clear()
+        await asyncio.gather(*(listener.end() for listener in self._listeners))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meshlab.emulate.links import Link, Mark, Pipe
+from meshlab.emulate.sockets import dialled, opened
 
 SYN_RETRIES_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Linux: gaps between the tries to open a connection; after the last one the opener sees a time-out."""
@@ -46,7 +47,6 @@ class Side(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.relay.made(self)
 
     def data_received(self, data: bytes) -> None:
         if self.outgoing is not None:
@@ -103,7 +103,7 @@ class Relay:
         Gives the hidden server's address and the local address to dial from, for a source; None when nothing
         listens now.
     on_start, on_end
-        Called once when it is accepted, and once when both sockets are closed.
+        Called once when it is accepted, and once when it is over.
     """
 
     def __init__(
@@ -133,10 +133,10 @@ class Relay:
         self._dial = dial
         self._on_start = on_start
         self._on_end = on_end
-        self._opening: asyncio.Task[None] | None = None
+        self._carrying: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
         self._hanging = False
         self._severed = False
-        self._over = False
 
     def flow(self) -> Flow:
         """What it has carried so far."""
@@ -146,21 +146,29 @@ class Relay:
             self.source, self.target, self.address, self.port, sent, received, self.opened, self.established
         )
 
-    def made(self, side: Side) -> None:
-        """Told by a socket that it is connected."""
-        if side is self.client:
-            assert side.transport is not None
-            peer, own = side.transport.get_extra_info("peername"), side.transport.get_extra_info("sockname")
-            self.source = self._locate((peer[0], peer[1]), (own[0], own[1]))
-            there, back = self._links(self.source, self.target)
-            self.there = Pipe(there, back, self.client.hold, self.client.reset)
-            self.back = Pipe(back, there, self.server.hold, self.server.reset)
-            self.client.outgoing = self.server.incoming = self.there
-            self.server.outgoing = self.client.incoming = self.back
-            self._on_start(self)
-            self._opening = asyncio.get_running_loop().create_task(self._open(there, back))
+    async def carry(self, accepted: socket.socket, peer: tuple[str, int]) -> None:
+        """Serves an accepted connection until both its sockets are closed."""
+        self._carrying = asyncio.current_task()
+        own = accepted.getsockname()
+        self.source = self._locate((peer[0], peer[1]), (own[0], own[1]))
+        there, back = self._links(self.source, self.target)
+        self.there = Pipe(there, back, self.client.hold, self.client.reset)
+        self.back = Pipe(back, there, self.server.hold, self.server.reset)
+        self.client.outgoing = self.server.incoming = self.there
+        self.server.outgoing = self.client.incoming = self.back
+        self._on_start(self)
+        try:
+            client = await opened(accepted, self.client)
+            await self._open(client, there, back)
+            await self._ended.wait()
+        finally:
+            self._ended.set()
+            self.there.close()
+            self.back.close()
+            self.reset()
+            self._on_end(self)
 
-    async def _open(self, there: Link, back: Link) -> None:
+    async def _open(self, client: asyncio.Transport, there: Link, back: Link) -> None:
         """The handshake, tried again at TCP's intervals while a direction is cut; then the server."""
         if not await self._shake_hands(there, back):
             self.client.reset()
@@ -170,22 +178,18 @@ class Relay:
             self.client.reset()
             return
         (host, port), local = found
-        loop = asyncio.get_running_loop()
         try:
-            await loop.create_connection(
-                lambda: self.server, host, port, local_addr=None if local is None else (local, 0)
-            )
+            server = await opened(await dialled(host, port, local), self.server)
         except OSError:
             self.client.reset()
             return
-        if self.client.transport is None or self._over:
+        if self.client.transport is None:
             self.server.reset()
             return
-        assert self.server.transport is not None
         assert self.there is not None and self.back is not None
         self.established = True
-        self.back.connect(self.client.transport, self._mark_for(self.client, self.server))
-        self.there.connect(self.server.transport, self._mark_for(self.server, self.client))
+        self.back.connect(client, self._mark_for(self.client, self.server))
+        self.there.connect(server, self._mark_for(self.server, self.client))
 
     async def _shake_hands(self, there: Link, back: Link) -> bool:
         for gap_s in (*SYN_RETRIES_S, None):
@@ -229,11 +233,13 @@ class Relay:
         """Told by a socket that it is closed; the other end learns it through the link."""
         if side.incoming is not None:
             side.incoming.close()
-        if side is self.client and self._opening is not None and not self.established:
-            self._opening.cancel()
+        if self._ended.is_set():
+            return
+        if side is self.client and not self.established and self._carrying is not None:
+            self._carrying.cancel()
         if self.client.transport is None and self.server.transport is None:
-            self._finish()
-        elif side.outgoing is not None and not self._severed and not self._over:
+            self._ended.set()
+        elif side.outgoing is not None and not self._severed:
             side.outgoing.feed_mark("reset" if exc is not None or not side.ended else "eof")
 
     def sever(self, machine: str) -> None:
@@ -252,16 +258,5 @@ class Relay:
 
     def reset(self) -> None:
         """Resets what is left of it."""
-        if self._opening is not None:
-            self._opening.cancel()
         self.client.reset()
         self.server.reset()
-
-    def _finish(self) -> None:
-        if self._over:
-            return
-        self._over = True
-        for pipe in (self.there, self.back):
-            if pipe is not None:
-                pipe.close()
-        self._on_end(self)

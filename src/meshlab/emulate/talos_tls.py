@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from dataclasses import dataclass
 from typing import Any
 
+from meshlab.emulate.sockets import Listener, opened
 from meshlab.live.talos import pki
 from meshlab.live.talos.tls_tunnel import load_chain
 
@@ -41,8 +43,7 @@ class TlsFront:
         self._context: ssl.SSLContext | None = None
         self._maintenance_roles: frozenset[str] = frozenset()
         self._callers: dict[int, Caller] = {}
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: Listener | None = None
 
     def caller(self, port: int) -> Caller | None:
         """Give who is behind a connection to the gRPC server from this port; None if it did not come from here."""
@@ -72,38 +73,37 @@ class TlsFront:
 
     async def start(self, host: str, port: int) -> int:
         """Listen; gives the port."""
-        self._server = await asyncio.start_server(self._serve, host, port)
-        return int(self._server.sockets[0].getsockname()[1])
+        self._listener = Listener(host, port, self._serve)
+        return self._listener.port
 
     async def stop(self) -> None:
         """Stop listening and end every connection at once."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        self.drop()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._listener is not None:
+            listener, self._listener = self._listener, None
+            await listener.end()
 
     def drop(self) -> None:
         """End every connection."""
-        for task in self._tasks:
-            task.cancel()
+        if self._listener is not None:
+            self._listener.drop()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task: Any = asyncio.current_task()
-        self._tasks.add(task)
+    async def _serve(self, accepted: socket.socket, peer: tuple[str, int]) -> None:
+        reader = asyncio.StreamReader()
+        writers: list[asyncio.StreamWriter] = []
+        told = asyncio.StreamReaderProtocol(reader, lambda _, writer: writers.append(writer))
+        await opened(accepted, told)
+        (writer,) = writers
         try:
             with contextlib.suppress(OSError, ssl.SSLError, TimeoutError, asyncio.IncompleteReadError):
-                await self._hand_over(reader, writer)
-        except asyncio.CancelledError:
-            pass  # stop() or drop() ended this connection; the task ends here
+                await self._hand_over(reader, writer, peer[0])
         finally:
-            self._tasks.discard(task)
             writer.transport.abort()
 
-    async def _hand_over(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _hand_over(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str
+    ) -> None:
         if self._context is None:
             return
-        address = str(writer.get_extra_info("peername")[0])
         async with asyncio.timeout(10.0):
             await writer.start_tls(self._context)
         caller = self._identify(writer.get_extra_info("ssl_object"), address)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from ..sockets import outgoing
 from .resources import Resource
 from .status import Object
 
@@ -106,6 +107,7 @@ class KubeClient:
             connector = aiohttp.TCPConnector(
                 ssl=self._context,
                 local_addr=None if self._local_addr is None else (self._local_addr, 0),
+                socket_factory=outgoing,
                 limit=0,
             )
             self._session = aiohttp.ClientSession(

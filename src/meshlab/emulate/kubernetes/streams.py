@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..sockets import dialled, outgoing
 from . import meta, status
 from .registry import Registry, resource_named
 from .requestinfo import RequestInfo
@@ -75,7 +76,9 @@ class Streams:
 
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                local_addr=None if self._local_addr is None else (self._local_addr, 0), limit=0
+                local_addr=None if self._local_addr is None else (self._local_addr, 0),
+                socket_factory=outgoing,
+                limit=0,
             )
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
             self._session = aiohttp.ClientSession(
@@ -86,9 +89,8 @@ class Streams:
     async def connect(self, address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A TCP connection to a cluster address."""
         host, real_port = self._dial(address, port)
-        local = None if self._local_addr is None else (self._local_addr, 0)
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            return await asyncio.open_connection(host, real_port, local_addr=local)
+            return await asyncio.open_connection(sock=await dialled(host, real_port, self._local_addr))
 
     async def close(self) -> None:
         """Closes all outgoing connections."""
