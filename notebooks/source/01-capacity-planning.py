@@ -28,7 +28,7 @@ from dataclasses import replace
 from meshlab import reference, review
 from meshlab.availability import availability
 from meshlab.model.spec import data_file
-from meshlab.planning import capacity, commit_latency, fits, monthly_cost
+from meshlab.planning import commit_latency, fits, forecast, monthly_cost, recoveries
 from meshlab.simulate import load_scenario, simulate
 from meshlab.views import tables
 from meshlab.views.failure_panel import FailurePanel
@@ -96,10 +96,21 @@ tables.latencies(commit_latency(cluster))
 tables.room(fits(cluster))
 
 # %%
-tables.growths(capacity(cluster))
+tables.forecasts(forecast(cluster))
 
 # %% [markdown]
 # Tron's disk is the first to be full, in about five years; by then it wants either a larger disk or a lite node.
+#
+# ## And how long is a chain node away?
+#
+# After an outage it replays what it missed, or restores a snapshot, whichever is faster; after a lost disk it begins
+# anew.
+
+# %%
+tables.recoveries(recoveries(cluster))
+
+# %% [markdown]
+# A lost disk costs Tron a night: that, not its failure rate, is why a second replica is worth thinking about.
 #
 # ## What does it cost?
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import typer
 
-from meshlab.commands import bringup, design, emulation, incidents, planning, road
+from meshlab.commands import bringup, calibration, design, emulation, incidents, planning, road, validation
 from meshlab.commands.output import complain, say
 from meshlab.model.errors import MeshlabError
 
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": design.import_,
     "simulate": design.simulate,
     "availability": design.availability,
+    "capacity": planning.capacity,
     "advise": planning.advise,
     "plan": bringup.plan,
     "apply": bringup.apply,
@@ -35,6 +36,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "drift": bringup.drift,
     "observe": incidents.observe,
     "incident": incidents.incident,
+    "validate": validation.validate,
+    "calibrate": calibration.calibrate,
     "demo": road.demo,
     "lab": road.lab,
 }

@@ -8,7 +8,7 @@ import pytest
 
 from meshlab.model import Disk, Distribution
 from meshlab.model.spec import reference
-from meshlab.planning import capacity, commit_latency, fits, monthly_cost
+from meshlab.planning import commit_latency, fits, monthly_cost
 from meshlab.planning.latency import WIREGUARD_DELAY
 
 
@@ -54,23 +54,6 @@ def test_too_little_memory_is_said_with_both_numbers() -> None:
     assert bad.resource == "memory"
     assert "384.4 GiB" in bad.reason
     assert "64 GiB" in bad.reason
-
-
-def test_a_disk_smaller_than_the_chain_does_not_fit() -> None:
-    cluster = reference()
-    disks = (Disk("sda", 4.8e11, "ssd", True), Disk("nvme0n1", 2e12))
-    [tron] = [
-        g
-        for g in capacity(cluster.with_component(replace(cluster.machine("worker-3"), disks=disks)))
-        if g.workload == "tron"
-    ]
-    assert not tron.fits
-    assert tron.days_left.high == 0
-
-
-def test_trons_disk_lasts_as_long_as_the_plain_division_says() -> None:
-    [tron] = [g for g in capacity(reference()) if g.workload == "tron"]
-    assert tron.days_left.low < (7.68e12 - 3.4e12) / 1.79e9 < tron.days_left.high
 
 
 def test_the_bill_is_the_sum_of_its_items() -> None:

@@ -1,15 +1,85 @@
-"""Commands that answer planning questions: advise."""
+"""Commands that answer planning questions: capacity, advise."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, topology_of
+from meshlab.commands.output import Json, Spec, answer, table, topology_of
 
 if TYPE_CHECKING:
+    from meshlab.model import Estimate
+    from meshlab.planning import Fit, Recovery, Resource
     from meshlab.planning.advise import Action, Advice
+
+
+def capacity(
+    spec: Spec,
+    horizon: Annotated[str, typer.Option("--horizon", help="how far ahead: 24mo, 3y")] = "24mo",
+    samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
+    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Says what fits and what runs out when. Example: `meshlab capacity data/reference.yaml --horizon 24mo`"""
+    import time
+
+    from meshlab.model.errors import InputError
+    from meshlab.model.units import UnitError, parse
+    from meshlab.planning import fits, forecast, recoveries
+
+    topology = topology_of(spec)
+    try:
+        ahead = parse(horizon, "duration")
+    except UnitError as error:
+        raise InputError.single("--horizon", str(error), "for example 24mo, 3y, 90d") from None
+    start = time.perf_counter()
+    tight = [fit for fit in fits(topology) if not fit.fits]
+    resources = forecast(topology, horizon=ahead, samples=samples, seed=seed)
+    back = recoveries(topology, samples=samples, seed=seed)
+    document = {
+        "horizon_s": ahead,
+        "worlds": samples,
+        "seed": seed,
+        "does_not_fit": [asdict(fit) for fit in tight],
+        "resources": [resource.to_dict() for resource in resources],
+        "recoveries": [recovery.to_dict() for recovery in back],
+        "elapsed_s": time.perf_counter() - start,
+    }
+    answer(document, as_json, "" if as_json else _capacity_told(tight, resources, back, horizon))
+
+
+def _capacity_told(
+    tight: list[Fit], resources: tuple[Resource, ...], back: tuple[Recovery, ...], horizon: str
+) -> str:
+    from meshlab.model.units import duration
+
+    problems = [fit.reason for fit in tight] + [one.reason for one in resources if not one.fits]
+    lines = [f"does not fit: {problem}" for problem in problems] or ["everything fits as it is"]
+    rows = [
+        [one.subject, one.resource, _days(one.days_left), f"{one.within_horizon:.1%}", one.consequence]
+        for one in sorted(resources, key=lambda one: (one.days_left.mid, one.subject, one.resource))
+    ]
+    lines.append(table("", ["where", "what", "used up in (90 %)", f"within {horizon}", "then"], rows))
+    rows = [
+        [
+            one.workload,
+            one.after,
+            f"{duration(one.seconds.mid)} ({duration(one.seconds.low)} to {duration(one.seconds.high)})",
+            one.way,
+        ]
+        for one in back
+    ]
+    lines.append(table("", ["workload", "after", "back at the tip in (90 %)", "by"], rows))
+    return "\n".join(lines)
+
+
+def _days(days: Estimate) -> str:
+    def one(value: float) -> str:
+        return "never" if value == float("inf") else f"{value / 365.25:.1f} y"
+
+    return f"{one(days.mid)} ({one(days.low)} to {one(days.high)})" if days.low != float("inf") else "never"
 
 
 def advise(

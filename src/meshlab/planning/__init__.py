@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from meshlab.planning.capacity import Fit, Growth, capacity, fits
+from meshlab.planning.capacity import Fit, Recovery, Resource, fits, forecast, recoveries
 from meshlab.planning.cost import CostItem, monthly_cost
 from meshlab.planning.latency import CommitLatency, commit_latency
 
-__all__ = ["CommitLatency", "CostItem", "Fit", "Growth", "capacity", "commit_latency", "fits", "monthly_cost"]
+__all__ = [
+    "CommitLatency",
+    "CostItem",
+    "Fit",
+    "Recovery",
+    "Resource",
+    "commit_latency",
+    "fits",
+    "forecast",
+    "monthly_cost",
+    "recoveries",
+]

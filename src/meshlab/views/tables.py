@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshlab.incident.replay import Outage
     from meshlab.incident.report import Report
     from meshlab.model.review import Finding
-    from meshlab.planning import CommitLatency, CostItem, Fit, Growth
+    from meshlab.planning import CommitLatency, CostItem, Fit, Recovery, Resource
     from meshlab.provision.plan import Plan
     from meshlab.simulate import Prediction
 
@@ -91,16 +91,32 @@ def room(found: Iterable[Fit]) -> Sheet:
     return _frame(rows, "machine")
 
 
-def growths(found: Iterable[Growth]) -> Sheet:
-    """Gives how full each workload's disk is, and when it will be full."""
+def forecasts(found: Iterable[Resource]) -> Sheet:
+    """Gives when each limited resource is used up, the soonest first."""
+    rows = [
+        {
+            "where": one.subject,
+            "what": one.resource,
+            "used now": _of(one.unit, one.used.mid),
+            "of": _of(one.unit, one.limit),
+            "used up in": _years(one.days_left.mid),
+            "between (90 %)": f"{_years(one.days_left.low)} and {_years(one.days_left.high)}",
+            "then": one.consequence,
+        }
+        for one in sorted(found, key=lambda one: (one.days_left.mid, one.subject, one.resource))
+    ]
+    return _frame(rows, "where")
+
+
+def recoveries(found: Iterable[Recovery]) -> Sheet:
+    """Gives how long each chain node needs to be at the tip again, and which way is the faster."""
     rows = [
         {
             "workload": one.workload,
-            "machine": one.machine,
-            "used now": size(one.used.mid),
-            "of": size(one.disk),
-            "full in": _years(one.days_left.mid),
-            "between (90 %)": f"{_years(one.days_left.low)} and {_years(one.days_left.high)}",
+            "after": one.after,
+            "back at the tip in": duration(round(one.seconds.mid)),
+            "between (90 %)": f"{duration(round(one.seconds.low))} and {duration(round(one.seconds.high))}",
+            "by": one.way,
         }
         for one in found
     ]
@@ -186,7 +202,11 @@ def compared(**designs: Topology) -> Sheet:
 
 
 def _amount(resource: str, value: float) -> str:
-    return f"{value:g}" if resource == "cores" else size(value)
+    return f"{value:g}" if resource in ("cores", "pods") else size(value)
+
+
+def _of(unit: str, value: float) -> str:
+    return f"{value / 1e6:,.0f} Mbps" if unit == "bps" else size(value)
 
 
 def _years(days: float) -> str:
