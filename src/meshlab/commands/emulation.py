@@ -51,7 +51,8 @@ def status(as_json: Json = False) -> None:
     rows = [[m["name"], m["address"], m["stage"], ", ".join(m["running"])] for m in found["machines"]]
     faults = [fault["text"] for fault in found["faults"]]
     text = table("machines", ["machine", "address", "stage", "running"], rows)
-    answer(found, as_json, "\n".join([text, "faults: " + ("; ".join(faults) or "none")]))
+    servers = f"API servers: {found['api_server']}, on {', '.join(found['api_servers']) or 'no machine yet'}"
+    answer(found, as_json, "\n".join([text, servers, "faults: " + ("; ".join(faults) or "none")]))
 
 
 @app.command()

@@ -99,7 +99,7 @@ class EtcdMember:
         self.client_url = f"https://{self.host}:{CLIENT_PORT}"
         self.peer_url = f"https://{self.host}:{PEER_PORT}"
         self.metrics_url: str | None = None
-        self._client_tls = client_tls
+        self.client_tls = client_tls
         self._peer_tls = peer_tls
         self._processes = processes
         self._fabric = fabric
@@ -128,7 +128,7 @@ class EtcdMember:
 
     def client(self, local_addr: str | None = None, *, tls: TlsFiles | None = None) -> EtcdClient:
         """A client of this member, by default with the member's own certificate."""
-        return EtcdClient(self.client_url, (tls or self._client_tls).client_context(), local_addr)
+        return EtcdClient(self.client_url, (tls or self.client_tls).client_context(), local_addr)
 
     async def start(
         self,
@@ -198,9 +198,9 @@ class EtcdMember:
             "election-timeout": str(self._timers.election_ms),
             progress if renamed else f"experimental-{progress}": f"{self._timers.progress_ms}ms",
             "client-cert-auth": "true",
-            "trusted-ca-file": str(self._client_tls.ca),
-            "cert-file": str(self._client_tls.cert),
-            "key-file": str(self._client_tls.key),
+            "trusted-ca-file": str(self.client_tls.ca),
+            "cert-file": str(self.client_tls.cert),
+            "key-file": str(self.client_tls.key),
             "peer-client-cert-auth": "true",
             "peer-trusted-ca-file": str(self._peer_tls.ca),
             "peer-cert-file": str(self._peer_tls.cert),

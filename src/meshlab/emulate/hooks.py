@@ -13,6 +13,7 @@ from meshlab.emulate.addresses import loopback
 from meshlab.emulate.etcd import EtcdMember, EtcdTimers
 from meshlab.emulate.etcd_client import EtcdClient
 from meshlab.emulate.fabric import Fabric
+from meshlab.emulate.kubernetes import real
 from meshlab.emulate.kubernetes.apiserver import ApiServer, ServingTls
 from meshlab.emulate.kubernetes.client import KubeClient
 from meshlab.emulate.kubernetes.control_plane import (
@@ -20,10 +21,12 @@ from meshlab.emulate.kubernetes.control_plane import (
     ControlPlane,
     ControlPlaneTls,
     Pair,
+    Server,
     client_context,
 )
 from meshlab.emulate.kubernetes.etcd_storage import EtcdStorage
 from meshlab.emulate.kubernetes.kubelet import Kubelet, KubeletTls
+from meshlab.emulate.kubernetes.real import ApiServerProcess, EtcdAccess
 from meshlab.emulate.node_facts import folder_of, node_facts
 from meshlab.emulate.pods import Pods
 from meshlab.emulate.processes import ProcessTable
@@ -51,6 +54,11 @@ class ClusterHooks:
         Of each machine, by name.
     etcd_timers
         etcd's heartbeat and election settings.
+
+    Attributes
+    ----------
+    api_server
+        Which API server the control planes run: ``kube-apiserver`` with its version, or ``stand-in``.
     """
 
     def __init__(
@@ -75,6 +83,8 @@ class ClusterHooks:
         self._clients: dict[str, EtcdClient] = {}
         self._control_planes: dict[str, ControlPlane] = {}
         self._kubelets: dict[str, Kubelet] = {}
+        self._real = real.available()  # once: real servers and stand-ins write etcd in different ways
+        self.api_server = real.described(self._real)
         self.site: Site | None = None
 
     # --- etcd
@@ -127,21 +137,41 @@ class ClusterHooks:
 
     async def start_control_plane(self, machine: Machine) -> None:
         tls = self._control_plane_tls(machine)
-        server = ApiServer(
-            EtcdStorage(self._members[machine.name].client(loopback(machine.hardware.address))),
-            tls.serving,
-            advertise=machine.hardware.address,
+        plane = ControlPlane(
+            machine.name, machine.hardware.address, self._api_server(machine, tls.serving), tls, self._fabric
+        )
+        self._control_planes[machine.name] = plane
+        await plane.start()
+
+    def _api_server(self, machine: Machine, tls: ServingTls) -> Server:
+        """The API server of a machine on its own etcd member: a real one where there is one, else the stand-in."""
+        member = self._members[machine.name]
+        address = machine.hardware.address
+        if self._real is not None:
+            files = member.client_tls
+            return ApiServerProcess(
+                EtcdAccess(member.client_url, files.ca, files.cert, files.key),
+                tls,
+                self._processes,
+                machine.state / "kube-apiserver",
+                name=f"kube-apiserver-{machine.name}",
+                machine=machine.name,
+                advertise=address,
+                service_network=self._service_network,
+                log=folder_of(machine, "/var/log") / "kube-apiserver.log",
+            )
+        return ApiServer(
+            EtcdStorage(member.client(loopback(address))),
+            tls,
+            advertise=address,
             endpoints=[m.hardware.address for m in self._control_plane_machines(machine)],
             service_network=self._service_network,
         )
-        plane = ControlPlane(machine.name, machine.hardware.address, server, tls, self._fabric)
-        self._control_planes[machine.name] = plane
-        await plane.start()
 
     async def stop_control_plane(self, machine: Machine) -> None:
         plane = self._control_planes.pop(machine.name, None)
         if plane is not None:
-            await plane.stop()
+            await (plane.stop() if machine.powered else plane.kill())
 
     def api_servers(self) -> tuple[str, ...]:
         """Gives the machines whose API server runs."""
@@ -155,13 +185,14 @@ class ClusterHooks:
         return sorted((m for m in same if m.config and m.config.is_control_plane), key=lambda m: m.name)
 
     def _control_plane_tls(self, machine: Machine) -> ControlPlaneTls:
-        def client(user: str) -> Pair:
-            return _pair(machine_pki.kubernetes_certificate(machine, user, [], "client"))
+        def client(user: str, *groups: str) -> Pair:
+            return _pair(machine_pki.kubernetes_certificate(machine, user, list(groups), "client"))
 
         return ControlPlaneTls(
             self._serving_tls(machine),
             self._cluster_ca(machine).encode(),
-            client("system:kube-controller-manager"),
+            # all controllers act as one user here, who needs the rights of their service accounts together
+            client("system:kube-controller-manager", "system:masters"),
             client("system:kube-scheduler"),
         )
 
@@ -260,6 +291,7 @@ class ClusterHooks:
         """Cuts a machine off and kills its processes, in that order: no process gets to say goodbye."""
         self._fabric.power(machine.name, False)
         await self._pods.lose_power(machine.name)  # before their processes, else they would be restarted
+        await self.stop_control_plane(machine)  # likewise
         for child in self._processes.running(machine.name):
             with contextlib.suppress(ProcessLookupError):
                 await self._processes.kill(child.name)

@@ -193,6 +193,7 @@ class World:
         return {
             "spec": self.topology.name,
             "machines": [self._machine_status(m) for m in self.topology.machines],
+            "api_server": self.hooks.api_server,
             "api_servers": list(self.hooks.api_servers()),
             "pods": self.pods.running(),
             "processes": [

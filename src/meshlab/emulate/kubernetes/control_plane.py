@@ -52,6 +52,8 @@ class Server(Protocol):
 
     async def stop(self) -> None: ...
 
+    async def kill(self) -> None: ...
+
 
 class ControlPlane:
     """API server, controller manager and scheduler of one machine, started and stopped together.
@@ -114,9 +116,17 @@ class ControlPlane:
         await self._controllers.start()
 
     async def stop(self) -> None:
-        """Stops all three at once, as when the machine stops."""
+        """Stops all three, the API server in order (the managers keep their leases, as when the machine stops)."""
+        await self._withdraw()
+        await self.server.stop()
+
+    async def kill(self) -> None:
+        """Ends all three at once, as a loss of power does."""
+        await self._withdraw()
+        await self.server.kill()
+
+    async def _withdraw(self) -> None:
         if self._controllers is not None:
             await self._controllers.stop()
             self._controllers = None
         await self._fabric.withdraw(self._name, API_PORT)
-        await self.server.stop()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..addresses import free_port
-from ..binaries import MissingBinary, find
-from ..processes import ProcessTable
+from ..addresses import free_port, loopback
+from ..binaries import MissingBinary, find, version
+from ..containers import Backoff
+from ..processes import Child, ProcessTable
+from ..tasks import end
 from .apiserver import ServingTls
+from .egress import EgressProxy
 
 
 @dataclass(frozen=True)
@@ -31,17 +35,29 @@ def available() -> Path | None:
         return None
 
 
+def described(program: Path | None) -> str:
+    """Which API server runs, in words: the real one with its version, or the stand-in."""
+    if program is None:
+        return "stand-in"
+    return "kube-apiserver v" + ".".join(map(str, version(program)))
+
+
 class ApiServerProcess:
     """A real kube-apiserver as a child process, with the same life as :class:`~.apiserver.ApiServer`.
+
+    A process that ends by itself is started again, as the kubelet does with a static pod.
 
     Parameters
     ----------
     folder
         Where its certificates and keys are written, readable by this user only; it is removed by :meth:`stop`.
+    log
+        File for its output; by default beside ``folder``.
     port
         Port on 127.0.0.1 to listen on; 0 takes a free one (see :attr:`port`).
     advertise
-        Cluster address of the machine it runs on.
+        Cluster address of the machine it runs on; it then reaches kubelets, pods and services through an
+        :class:`~.egress.EgressProxy`, from the machine's loopback address.
     """
 
     def __init__(
@@ -57,8 +73,11 @@ class ApiServerProcess:
         advertise: str = "",
         service_network: str = "10.96.0.0/12",
         issuer: str = "https://kubernetes.default.svc.cluster.local",
+        log: Path | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
         self.port = port
+        self.log = log or folder.with_suffix(".log")
         self._etcd = etcd
         self._tls = tls
         self._processes = processes
@@ -68,6 +87,9 @@ class ApiServerProcess:
         self._advertise = advertise
         self._service_network = service_network
         self._issuer = issuer
+        self._backoff = backoff or Backoff()
+        self._egress = EgressProxy(tls, loopback(advertise)) if advertise else None
+        self._keeper: asyncio.Task[None] | None = None
 
     def _file(self, name: str, content: bytes) -> str:
         path = self._folder / name
@@ -102,13 +124,18 @@ class ApiServerProcess:
             f"--service-account-issuer={self._issuer}",
             f"--service-cluster-ip-range={self._service_network}",
             "--authorization-mode=Node,RBAC",
+            "--allow-privileged=true",
+            "--profiling=false",
             f"--admission-control-config-file={self._file('admission.yaml', _POD_SECURITY)}",
         ]
         if tls.kubelet_certificate:
             argv += [
                 f"--kubelet-client-certificate={self._file('kubelet.crt', tls.kubelet_certificate)}",
                 f"--kubelet-client-key={self._file('kubelet.key', tls.kubelet_key)}",
+                "--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname",
             ]
+        if self._egress is not None:
+            argv.append(f"--egress-selector-config-file={self._file('egress.yaml', self._egress_config())}")
         if self._etcd.authority and self._etcd.certificate and self._etcd.key:
             argv += [
                 f"--etcd-cafile={self._etcd.authority}",
@@ -116,6 +143,10 @@ class ApiServerProcess:
                 f"--etcd-keyfile={self._etcd.key}",
             ]
         return argv
+
+    def _egress_config(self) -> bytes:
+        assert self._egress is not None
+        return _EGRESS.format(port=self._egress.port, folder=self._folder).encode()
 
     async def start(self) -> None:
         """Starts the process; :meth:`wait_ready` says when it serves.
@@ -128,8 +159,28 @@ class ApiServerProcess:
         program = find("kube-apiserver")
         self.port = self.port or free_port()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        log = self._folder.with_suffix(".log")
-        await self._processes.spawn(self._name, self._argv(program), log=log, machine=self._machine)
+        if self._egress is not None:
+            await self._egress.start()
+        argv = self._argv(program)
+        child = await self._spawn(argv)
+        self._keeper = asyncio.create_task(self._keep_running(argv, child), name=f"restarts of {self._name}")
+
+    async def _spawn(self, argv: list[str]) -> Child:
+        return await self._processes.spawn(
+            self._name, argv, env={"GOMAXPROCS": "2"}, log=self.log, machine=self._machine
+        )
+
+    async def _keep_running(self, argv: list[str], child: Child) -> None:
+        """Starts it again whenever it ends: at once the first time, then with the kubelet's back-off."""
+        wait_s = 0.0
+        while True:
+            began = time.monotonic()
+            await child.wait()
+            if time.monotonic() - began > self._backoff.reset_s:
+                wait_s = 0.0
+            await asyncio.sleep(wait_s)
+            wait_s = min(max(2 * wait_s, self._backoff.initial_s), self._backoff.limit_s)
+            child = await self._spawn(argv)
 
     async def wait_ready(self, deadline_s: float = 60.0) -> None:
         """Waits until ``/readyz`` says ok.
@@ -147,7 +198,7 @@ class ApiServerProcess:
             while True:
                 child = self._processes.get(self._name)
                 if child is None or not child.running:
-                    raise RuntimeError(f"{self._name} ended; its log is {self._folder.with_suffix('.log')}")
+                    raise RuntimeError(f"{self._name} ended; its log is {self.log}")
                 try:
                     async with session.get(f"https://127.0.0.1:{self.port}/readyz", ssl=False) as answer:
                         if answer.status == 200:
@@ -157,8 +208,21 @@ class ApiServerProcess:
                 await asyncio.sleep(0.2)
 
     async def stop(self) -> None:
-        """Ends the process and removes its keys."""
+        """Ends the process in order and removes its keys."""
+        await end(self._keeper)
         await self._processes.terminate(self._name, grace_s=5.0)
+        await self._cleared()
+
+    async def kill(self) -> None:
+        """Ends it at once, as a loss of power does, and removes its keys."""
+        await end(self._keeper)
+        await self._processes.kill(self._name)
+        await self._cleared()
+
+    async def _cleared(self) -> None:
+        self._keeper = None
+        if self._egress is not None:
+            await self._egress.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -174,3 +238,20 @@ plugins:
     exemptions: {namespaces: [kube-system]}
 """
 """As Talos configures it."""
+
+_EGRESS = """\
+apiVersion: apiserver.k8s.io/v1beta1
+kind: EgressSelectorConfiguration
+egressSelections:
+- name: cluster
+  connection:
+    proxyProtocol: HTTPConnect
+    transport:
+      tcp:
+        url: https://127.0.0.1:{port}
+        tlsConfig:
+          caBundle: {folder}/clients.crt
+          clientCert: {folder}/kubelet.crt
+          clientKey: {folder}/kubelet.key
+"""
+"""Connections to kubelets, pods and services go through our proxy; those to etcd do not."""
