@@ -1,0 +1,77 @@
+"""The command that holds the simulator against real processes: validate."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meshlab.commands.output import Json, answer
+
+if TYPE_CHECKING:
+    from meshlab.validation.setting import Setting
+
+
+class System(StrEnum):
+    """What can be asked for."""
+
+    etcd = "etcd"
+    vault = "vault"
+    mesh = "mesh"
+    api = "api"
+
+
+def validate(
+    system: Annotated[System, typer.Argument(help="etcd, vault, mesh or api")],
+    members: Annotated[int, typer.Option(help="voters of the group")] = 3,
+    link_delay: Annotated[str, typer.Option(help="one way, between any two members: 10ms")] = "0s",
+    jitter: Annotated[str, typer.Option(help="the delay varies by so much to either side")] = "0s",
+    heartbeat: Annotated[str, typer.Option(help="raft heartbeat interval")] = "",
+    election: Annotated[str, typer.Option(help="raft election time-out")] = "",
+    fault: Annotated[
+        str, typer.Option(help="kill, kill-follower, pause, partition, partition-one-way, disk-stall")
+    ] = "kill",
+    measure: Annotated[
+        str, typer.Option(help="leadership, outage (what writers see) or commit")
+    ] = "leadership",
+    clients: Annotated[int, typer.Option(help="closed-loop writers, for --measure commit")] = 1,
+    client_timeout: Annotated[str, typer.Option(help="how long a writer waits for one put")] = "1s",
+    poll: Annotated[str, typer.Option(help="how often each survivor is asked whether it leads")] = "",
+    repeats: Annotated[int, typer.Option(help="faults; for commit, puts")] = 20,
+    seed: Annotated[int, typer.Option(help="of everything random on our side")] = 1,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="folder to keep the document in")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Runs real processes and the simulator side by side. Example: `meshlab validate etcd --repeats 20`"""
+    from meshlab.validation.requests import document_of, setting_of, text_of
+
+    setting = setting_of(
+        system.value,
+        members=members,
+        link_delay=link_delay,
+        jitter=jitter,
+        heartbeat=heartbeat,
+        election=election,
+        fault=fault,
+        measure=measure,
+        clients=clients,
+        client_timeout=client_timeout,
+        poll=poll,
+        repeats=repeats,
+        seed=seed,
+    )
+    document = asyncio.run(document_of(setting))
+    if output is not None:
+        _keep(document, setting, output)
+    answer(document, as_json, text_of(document))
+
+
+def _keep(document: dict[str, Any], setting: Setting, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{setting.slug}.json").write_text(json.dumps(document) + "\n")

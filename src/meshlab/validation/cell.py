@@ -1,0 +1,166 @@
+"""One cell of the validation grid: measured, simulated, compared, and written down as one JSON document.
+
+The document holds the real samples and the measured inputs, so that the simulated side can be computed again whenever
+the model changes (:func:`simulated_again`), without running the processes again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from meshlab.validation import etcd_trials, vault_trials
+from meshlab.validation.etcd_model import SIMULATED, EtcdModel
+from meshlab.validation.machine import Machine, description, measured
+from meshlab.validation.setting import Setting
+from meshlab.validation.statistics import compare, quantiles, share
+from meshlab.validation.vault_model import VaultModel
+
+SCHEMA = 1
+KEPT = 200
+"""So many quantiles of each measured input are kept in the document, and the model draws from them."""
+
+SAMPLES = {
+    "leader_after_ms": "leader_after",
+    "serving_after_ms": "serving_after",
+    "stepped_down_ms": "stepped_down_after",
+    "outage_ms": "outages",
+}
+"""Samples of a document, and the field of a trial that each comes from."""
+
+Document = dict[str, Any]
+
+
+async def run_cell(setting: Setting, *, progress: bool = True, simulate: int = SIMULATED) -> Document:
+    """Measures the machine, then the real group, then asks the simulator; gives the document.
+
+    Raises
+    ------
+    CannotValidate, MissingBinary
+        The fault cannot be made here, or a program is missing.
+    """
+    if setting.system == "etcd":
+        etcd_trials.refuse_what_cannot_be(setting)
+    with tempfile.TemporaryDirectory(prefix="meshlab-validate-") as temporary:
+        folder = Path(temporary)
+        machine = kept(await measured(folder))
+        load_before = os.getloadavg()[0]
+        seen = [trial async for trial in _shown(_real(setting, folder), setting, progress)]
+    document: Document = {
+        "schema": SCHEMA,
+        "setting": setting.as_json(),
+        "when": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "versions": versions(setting),
+        "machine": description() | {"load": [round(load_before, 1), round(os.getloadavg()[0], 1)]},
+        "inputs": {k: [round(v * 1000, 3) for v in vs] for k, vs in asdict(machine).items()},
+        "real": _seen(seen),
+    }
+    return simulated_again(document, simulate)
+
+
+def _real(setting: Setting, folder: Path) -> AsyncIterator[Any]:
+    """The trials on real processes."""
+    if setting.system == "vault":
+        return vault_trials.trials(setting, folder)
+    return etcd_trials.trials(setting, folder)
+
+
+def _model(setting: Setting, machine: Machine, count: int) -> Iterator[Any]:
+    """The same faults in the simulator."""
+    if setting.system == "vault":
+        return VaultModel(setting, machine).draws(count)
+    return EtcdModel(setting, machine).draws(count)
+
+
+async def _shown(stream: AsyncIterator[Any], setting: Setting, progress: bool) -> AsyncIterator[Any]:
+    from tqdm import tqdm
+
+    with tqdm(total=setting.repeats, desc=setting.slug, unit="fault", disable=not progress) as bar:
+        async for trial in stream:
+            bar.update()
+            yield trial
+
+
+def versions(setting: Setting) -> dict[str, str]:
+    """The versions of meshlab and of the programs that were run."""
+    from importlib.metadata import version
+
+    from meshlab.emulate import binaries
+
+    name = "etcd" if setting.system == "etcd" else "bao"
+    return {"meshlab": version("meshlab"), name: ".".join(map(str, binaries.version(binaries.find(name))))}
+
+
+def kept(machine: Machine) -> Machine:
+    """The machine with each sample reduced to evenly spaced quantiles, rounded to a microsecond."""
+    import numpy as np
+
+    grid = (np.arange(KEPT) + 0.5) / KEPT
+    return Machine(
+        **{k: [round(float(v), 6) for v in np.quantile(vs, grid)] for k, vs in asdict(machine).items()}
+    )
+
+
+def _ms(value: Any) -> list[int]:
+    """A field of a trial as rounded milliseconds; what never came is left out."""
+    values = value if isinstance(value, list) else [value]
+    return [round(1000 * v) for v in values if v is not None and math.isfinite(v)]
+
+
+def _seen(found: Iterable[Any]) -> Document:
+    """Samples of either side, rounded to a millisecond."""
+    trials = list(found)
+    side: Document = {"n": len(trials), "terms": [t.terms for t in trials if hasattr(t, "terms")]}
+    for name, attribute in SAMPLES.items():
+        side[name] = [v for t in trials for v in _ms(getattr(t, attribute, None))]
+    return side
+
+
+def simulated_again(document: Document, simulate: int = SIMULATED) -> Document:
+    """Gives the document with the simulated side and the comparison computed anew from its inputs."""
+    setting = Setting(**document["setting"])
+    machine = Machine(**{k: [v / 1000 for v in vs] for k, vs in document["inputs"].items()})
+    side = _seen(_model(setting, machine, simulate))
+    return document | {
+        "simulated": _summary(side),
+        "comparison": _comparison(setting, document["real"], side),
+    }
+
+
+def _summary(side: Document) -> Document:
+    """The simulated side is computed again at will: its quantiles are enough."""
+    return {"n": side["n"]} | {
+        name: [asdict(q) for q in quantiles(side[name])] for name in SAMPLES if side[name]
+    }
+
+
+def _comparison(setting: Setting, real: Document, simulated: Document) -> Document:
+    found: Document = {}
+    for name in SAMPLES:
+        if real[name] and simulated[name]:
+            found[name] = compare(real[name], simulated[name]).as_json()
+    if setting.fault == "kill-follower":
+        found["leader_changed"] = _shares(real["terms"], simulated["terms"], 1)
+        return found
+    if real["terms"]:
+        found["split_vote"] = _shares(real["terms"], simulated["terms"], 2)
+    served = "leader_after_ms" if setting.system == "etcd" else "serving_after_ms"
+    lost = [side["n"] - len(side[served]) for side in (real, simulated)]
+    found["no_leader"] = _share_of(lost[0], real["n"], lost[1] / simulated["n"])
+    return found
+
+
+def _shares(real: list[int], simulated: list[int], least: int) -> Document:
+    ours = sum(terms >= least for terms in simulated) / len(simulated)
+    return _share_of(sum(terms >= least for terms in real), len(real), ours)
+
+
+def _share_of(count: int, of: int, simulated: float) -> Document:
+    theirs = share(count, of)
+    return {"real": asdict(theirs), "simulated": simulated, "inside": theirs.holds(simulated)}
