@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from meshlab.emulate import own_loopback
 from meshlab.emulate.addresses import loopback
 from meshlab.emulate.control import CONTROL, Control, NotUp
 from meshlab.live.target import Target, state_root
-from meshlab.model import LiveError, MeshlabError
+from meshlab.model import LiveError, MeshlabError, Topology
 from meshlab.model.spec import load
 
 SUPERVISOR = "supervisor.json"
@@ -43,7 +44,7 @@ def up(
     Raises
     ------
     MeshlabError
-        One is up already.
+        One is up already, or this machine lacks the loopback addresses; the message says how to get them.
     LiveError
         It did not come up; the message holds the end of its log, and nothing is left behind.
     """
@@ -53,7 +54,9 @@ def up(
             "an embedded cluster is up already; see `meshlab emulate status`, end it with `meshlab emulate down`"
         )
     clean(folder)
-    _insist_on_free_addresses(spec)
+    topology = load(spec)
+    own_loopback.insist(own_loopback.needed(topology))
+    _insist_on_free_addresses(topology)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = folder / "supervisor.log"
     argv = [sys.executable, "-m", "meshlab.emulate.supervisor", str(folder), str(spec.resolve())]
@@ -78,7 +81,7 @@ def up(
     return Target.embedded(folder)
 
 
-def _insist_on_free_addresses(spec: Path) -> None:
+def _insist_on_free_addresses(topology: Topology) -> None:
     """Refuses at once where another program serves the addresses of these machines.
 
     Raises
@@ -86,7 +89,7 @@ def _insist_on_free_addresses(spec: Path) -> None:
     MeshlabError
         One of them is taken; most likely by another embedded cluster.
     """
-    for machine in load(spec).machines:
+    for machine in topology.machines:
         if not machine.address.startswith("10."):
             continue  # the world refuses it, and says why
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
