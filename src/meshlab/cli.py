@@ -10,7 +10,17 @@ from collections.abc import Callable
 
 import typer
 
-from meshlab.commands import bringup, calibration, design, emulation, incidents, planning, road, validation
+from meshlab.commands import (
+    bringup,
+    calibration,
+    design,
+    emulation,
+    holding,
+    incidents,
+    planning,
+    road,
+    validation,
+)
 from meshlab.commands.output import complain, say
 from meshlab.model.errors import MeshlabError
 
@@ -29,10 +39,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "simulate": design.simulate,
     "availability": design.availability,
     "capacity": planning.capacity,
+    "cost": planning.cost,
     "advise": planning.advise,
     "plan": bringup.plan,
     "apply": bringup.apply,
     "destroy": bringup.destroy,
+    "hold": holding.hold,
     "drift": bringup.drift,
     "observe": incidents.observe,
     "incident": incidents.incident,

@@ -1,4 +1,4 @@
-"""Latency, capacity and cost against closed forms and plain sums."""
+"""Commit latency and fits against closed forms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from meshlab.model import Disk, Distribution
 from meshlab.model.spec import reference
-from meshlab.planning import commit_latency, fits, monthly_cost
+from meshlab.planning import commit_latency, fits
 from meshlab.planning.latency import WIREGUARD_DELAY
 
 
@@ -54,17 +54,3 @@ def test_too_little_memory_is_said_with_both_numbers() -> None:
     assert bad.resource == "memory"
     assert "384.4 GiB" in bad.reason
     assert "64 GiB" in bad.reason
-
-
-def test_the_bill_is_the_sum_of_its_items() -> None:
-    *items, total = monthly_cost(reference())
-    assert total.monthly.mid == pytest.approx(sum(i.monthly.mid for i in items))
-    instances = next(i for i in items if i.item == "EC2 m6i.xlarge")
-    assert instances.monthly.mid == pytest.approx(3 * 0.192 * 730)
-
-
-def test_an_instance_type_without_a_price_says_so() -> None:
-    cluster = reference()
-    odd = replace(cluster.machine("master-1"), instance_type="x99.huge")
-    [line] = [i for i in monthly_cost(cluster.with_component(odd)) if "x99" in i.item]
-    assert "prices.csv" in line.source

@@ -1,4 +1,4 @@
-"""Commands that answer planning questions: capacity, advise."""
+"""Commands that answer planning questions: capacity, cost, advise."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import typer
 from meshlab.commands.output import Json, Spec, answer, table, topology_of
 
 if TYPE_CHECKING:
-    from meshlab.model import Estimate
+    from meshlab.model import Estimate, Topology
     from meshlab.planning import Fit, Recovery, Resource
     from meshlab.planning.advise import Action, Advice
+    from meshlab.planning.tables import Row
 
 
 def capacity(
@@ -80,6 +81,60 @@ def _days(days: Estimate) -> str:
         return "never" if value == float("inf") else f"{value / 365.25:.1f} y"
 
     return f"{one(days.mid)} ({one(days.low)} to {one(days.high)})" if days.low != float("inf") else "never"
+
+
+def cost(
+    spec: Spec,
+    live: Annotated[
+        bool, typer.Option("--live-prices", help="ask the AWS Pricing API for instances and disks")
+    ] = False,
+    profile: Annotated[str, typer.Option("--profile", help="AWS profile for --live-prices")] = "",
+    samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
+    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Says what the cluster costs in a month, item by item. Example: `meshlab cost data/reference.yaml`"""
+    from meshlab.planning import monthly_cost
+
+    topology = topology_of(spec)
+    found = _live_prices(topology, profile) if live else None
+    *items, total = monthly_cost(topology, samples=samples, seed=seed, live_prices=found)
+    document = {
+        "currency": "USD",
+        "worlds": samples,
+        "seed": seed,
+        "items": [item.to_dict() for item in items],
+        "total": asdict(total.monthly),
+    }
+    rows = [
+        [item.item, f"{item.count:.4g} {item.unit}", _dollars(item.monthly), item.source] for item in items
+    ]
+    rows.append(["total", "", _dollars(total.monthly), "the same worlds"])
+    answer(
+        document, as_json, table(topology.name, ["item", "how many", "USD a month (90 %)", "source"], rows)
+    )
+
+
+def _live_prices(topology: Topology, profile: str) -> dict[str, Row]:
+    from meshlab.live.aws.prices import PRICING_REGION, live_prices
+    from meshlab.live.aws.session import AwsSession
+    from meshlab.model.errors import InputError
+
+    regions = [site.region for site in topology.sites if site.place == "aws-region" and site.region]
+    if not regions:
+        raise InputError.single("--live-prices", "no site of this design is an AWS region", "leave it out")
+    session = AwsSession(PRICING_REGION, profile=profile or None)
+    try:
+        kinds = [machine.instance_type for machine in topology.machines if machine.instance_type]
+        return live_prices(session, regions[0], kinds)
+    finally:
+        session.close()
+
+
+def _dollars(monthly: Estimate) -> str:
+    if monthly.high - monthly.low < 0.005:
+        return f"{monthly.mid:,.2f}"
+    return f"{monthly.mid:,.2f} ({monthly.low:,.2f} to {monthly.high:,.2f})"
 
 
 def advise(

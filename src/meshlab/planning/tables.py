@@ -26,6 +26,11 @@ def prices() -> dict[str, Row]:
     return {row["item"]: _row(row) for row in _rows("prices.csv")}
 
 
+def traffic() -> dict[str, Row]:
+    """Gives rates and sizes of the control plane's own traffic by quantity."""
+    return {row["quantity"]: _row(row) for row in _rows("traffic.csv")}
+
+
 def growth() -> dict[tuple[str, str], Row]:
     """Gives sizes and growth by (workload, quantity)."""
     return {(row["workload"], row["quantity"]): _row(row) for row in _rows("growth.csv")}
@@ -37,4 +42,5 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 def _row(row: dict[str, str]) -> Row:
-    return Row(float(row["low"]), float(row["mid"]), float(row["high"]), row["unit"], row["source"])
+    dated = f"{row['source']}, {row['date']}" if row.get("date") else row["source"]
+    return Row(float(row["low"]), float(row["mid"]), float(row["high"]), row["unit"], dated)

@@ -128,7 +128,7 @@ def costs(found: Iterable[CostItem]) -> Sheet:
     rows = [
         {
             "item": item.item,
-            "how many": f"{item.count:g}",
+            "how many": f"{item.count:.4g} {item.unit}".strip(),
             "USD a month": f"{item.monthly.mid:,.0f}",
             "between": f"{item.monthly.low:,.0f} and {item.monthly.high:,.0f}",
             "source": item.source,

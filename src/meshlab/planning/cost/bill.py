@@ -1,0 +1,171 @@
+"""What the cluster costs in a month, cloud and rack alike, item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from meshlab.model import Estimate, Topology
+from meshlab.planning.cost.draws import Draws
+from meshlab.planning.cost.traffic import Flow, flows
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from meshlab.planning.tables import Row
+
+HOURS_PER_MONTH = 730.5
+GB = 1e9
+
+
+@dataclass(frozen=True)
+class CostItem:
+    """One line of the bill: how many of what unit, and USD a month with its 90 % interval."""
+
+    item: str
+    count: float
+    unit: str
+    monthly: Estimate
+    source: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def monthly_cost(
+    topology: Topology,
+    *,
+    samples: int = 20_000,
+    seed: int = 0,
+    live_prices: dict[str, Row] | None = None,
+) -> tuple[CostItem, ...]:
+    """Gives the monthly bill in USD; its last line is the total, drawn from the same worlds as its items.
+
+    Prices come from ``data/prices.csv``, volumes from ``data/traffic.csv``, each with date and source. An instance
+    type without a price is listed with what is missing instead of a silent zero.
+
+    Parameters
+    ----------
+    live_prices
+        Rows that replace those of the table, keyed like it (see `meshlab.live.aws.prices`).
+    """
+    draws = Draws(samples, seed, live_prices)
+    method = f"{samples} worlds, seed {seed}"
+    lines = list(_lines(topology, draws))
+    total = draws.zeros()
+    items = []
+    for line in lines:
+        total = total + line.monthly
+        items.append(
+            CostItem(line.item, line.count, line.unit, Estimate.of(line.monthly, method=method), line.source)
+        )
+    return (*items, CostItem("total", 1, "", Estimate.of(total, method=method), ""))
+
+
+@dataclass(frozen=True)
+class _Line:
+    item: str
+    count: float
+    unit: str
+    monthly: NDArray[np.float64]
+    source: str
+
+
+def _lines(topology: Topology, draws: Draws) -> Iterator[_Line]:
+    yield from _instances(topology, draws)
+    yield from _volumes(topology, draws)
+    public = sum(m.public_address for m in topology.machines if m.instance_type)
+    if public:
+        yield _hourly("public IPv4 addresses", "public-ipv4", public, draws)
+    hidden = {m.zone for m in topology.machines if m.instance_type and not m.public_address}
+    if hidden:
+        yield _hourly("NAT gateways, one for each zone", "nat-gateway", len(hidden), draws)
+    for flow in flows(topology, draws):
+        yield _moved(flow, draws)
+    yield from _racked(topology, draws)
+    if topology.orchestrator:
+        price = topology.orchestrator.monthly_cost
+        source = "the spec" if price else "not stated: set orchestrator.monthly-cost"
+        yield _Line("Omni subscription", 1, "month", draws.zeros() + price, source)
+
+
+def _hourly(name: str, item: str, count: float, draws: Draws) -> _Line:
+    return _Line(
+        name, count, "piece", draws.price(item) * count * HOURS_PER_MONTH, draws.sources("price", item)
+    )
+
+
+def _instances(topology: Topology, draws: Draws) -> Iterator[_Line]:
+    for kind in sorted({m.instance_type for m in topology.machines if m.instance_type}):
+        count = sum(m.instance_type == kind for m in topology.machines)
+        if draws.priced(kind):
+            yield _hourly(f"EC2 {kind}", kind, count, draws)
+        else:
+            yield _Line(f"EC2 {kind}", count, "piece", draws.zeros(), f"add {kind} to data/prices.csv")
+
+
+def _volumes(topology: Topology, draws: Draws) -> Iterator[_Line]:
+    """EBS volumes; what they may do above gp3's included 3,000 IOPS is not in the spec, so not in the bill."""
+    for medium in ("gp3", "io2"):
+        sizes = [d.size for m in topology.machines if m.instance_type for d in m.disks if d.medium == medium]
+        if not sizes:
+            continue
+        amount = sum(sizes) / 2.0**30
+        if draws.priced(medium):
+            monthly = draws.price(medium) * amount
+            yield _Line(f"EBS {medium}", amount, "GiB", monthly, draws.sources("price", medium))
+        else:
+            yield _Line(f"EBS {medium}", amount, "GiB", draws.zeros(), f"add {medium} to data/prices.csv")
+
+
+def _moved(flow: Flow, draws: Draws) -> _Line:
+    import numpy as np
+
+    item = "inter-az" if flow.crosses == "zones" else "egress"
+    across = "between zones" if flow.crosses == "zones" else "out of the region"
+    monthly = flow.bytes / GB * draws.price(item)
+    source = f"{flow.source}; {draws.sources('price', item)}"
+    return _Line(f"{flow.name}, {across}", float(np.median(flow.bytes)) / GB, "GB", monthly, source)
+
+
+def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
+    racked = [m for m in topology.machines if not m.instance_type]
+    for size in ("16-cores", "32-cores"):
+        count = sum((m.cores > 16) == (size == "32-cores") for m in racked)
+        if count:
+            bought = draws.price(f"server-{size}") / draws.price("server-life")
+            sources = draws.sources("price", f"server-{size}", "server-life")
+            yield _Line(
+                f"servers of {size.replace('-', ' ')}, depreciation", count, "piece", count * bought, sources
+            )
+            power = count * draws.price(f"server-power-{size}")
+            sources = draws.sources("price", f"server-power-{size}", "colocation")
+            yield _Line(
+                f"servers of {size.replace('-', ' ')}, colocation",
+                count,
+                "piece",
+                power * draws.price("colocation"),
+                sources,
+            )
+    if racked:
+        monthly = len(racked) * draws.price("remote-hands")
+        yield _Line("remote hands", len(racked), "server", monthly, draws.sources("price", "remote-hands"))
+        yield from _transit(topology, draws)
+
+
+def _transit(topology: Topology, draws: Draws) -> Iterator[_Line]:
+    """The data centre's way to the internet, by what the chains move at the median."""
+    from meshlab.planning.capacity.draws import Worlds
+    from meshlab.planning.tables import growth
+
+    table = growth()
+    worlds = Worlds(table, len(draws.zeros()), 0)
+    names = [w.name for w in topology.workloads if not w.group and worlds.knows(w.name, "traffic")]
+    if names:
+        rate = sum((worlds(name, "traffic") for name in names), start=draws.zeros()) / 1e6
+        source = f"{draws.sources('price', 'transit')}; data/growth.csv"
+        yield _Line(
+            "IP transit of the chains", float(rate.mean()), "Mbps", rate * draws.price("transit"), source
+        )

@@ -1,0 +1,95 @@
+"""The bytes that the control plane itself sends: consensus between zones, watches to the data centre."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshlab.model import RaftGroup, Topology
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from meshlab.planning.cost.draws import Draws
+
+MONTH = 2_629_800.0
+"""Seconds in a month: a twelfth of a Julian year."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Traffic of one kind over one kind of border; ``bytes`` a month, one value per world.
+
+    ``crosses`` is ``zones`` (within a region; both sides pay) or ``internet`` (out of a region).
+    """
+
+    name: str
+    crosses: str
+    bytes: NDArray[np.float64]
+    source: str
+
+
+def flows(topology: Topology, draws: Draws) -> tuple[Flow, ...]:
+    """Gives every flow of the control plane that is paid for.
+
+    Notes
+    -----
+    A leader sends each entry and each heartbeat to every follower and gets an answer of a heartbeat's size; the
+    bytes between two zones are those to the followers in other zones than the leader's, averaged over the voters
+    that may lead. An API server reads and writes at the etcd member of its own machine, which crosses nothing.
+    """
+    found = []
+    for group in topology.raft_groups:
+        found += list(_consensus(topology, group, draws))
+    found += list(_watches(topology, draws))
+    return tuple(found)
+
+
+def _consensus(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[Flow]:
+    kind = "etcd" if group.engine == "etcd" else "vault"
+    overhead = draws.traffic("packet-overhead")
+    if group.engine == "etcd":
+        leases = len(topology.machines) * draws.traffic("lease-write")
+        writes = leases + 2 * draws.traffic("controller-write") + draws.traffic("other-write")
+        beats = 1 / group.heartbeat
+    else:
+        writes = draws.traffic("vault-write")
+        # hashicorp/raft sends a heartbeat each T/10 and, when idle, an append each 50-100 ms (commit timeout).
+        beats = 10 / group.heartbeat + 1 / 0.075
+    beat = draws.traffic(f"{kind}-heartbeat") + overhead
+    each = writes * (draws.traffic(f"{kind}-entry") + overhead + beat) + beats * 2 * beat
+    for border, share in (
+        ("zones", _apart(topology, group, "zones")),
+        ("internet", _apart(topology, group, "sites")),
+    ):
+        if share:
+            rows = (f"{kind}-entry", f"{kind}-heartbeat", "packet-overhead")
+            yield Flow(
+                f"{group.name} consensus", border, share * each * MONTH, draws.sources("traffic", *rows)
+            )
+
+
+def _apart(topology: Topology, group: RaftGroup, by: str) -> float:
+    """Gives the mean number of followers across a border, over the voters that may lead."""
+    machines = [topology.machine(name) for name in group.voters]
+    count = 0
+    for leader in machines:
+        for follower in machines:
+            if by == "sites":
+                count += leader.site != follower.site
+            else:
+                count += leader.site == follower.site and leader.zone != follower.zone
+    return count / len(machines) if machines else 0.0
+
+
+def _watches(topology: Topology, draws: Draws) -> Iterator[Flow]:
+    clouds = {site.name for site in topology.sites if site.place == "aws-region"}
+    if not any(machine.site in clouds for machine in topology.control_plane):
+        return
+    outside = [machine for machine in topology.workers if machine.site not in clouds]
+    if outside:
+        each = draws.traffic("watch-stream") + draws.traffic("packet-overhead")
+        source = draws.sources("traffic", "watch-stream", "packet-overhead")
+        yield Flow("API to the data centre", "internet", len(outside) * each * MONTH, source)
