@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from meshlab.emulate import lifecycle
+from meshlab.emulate.control import Control
+from meshlab.live import yaml_text
 from meshlab.live.target import Target
-from meshlab.model import Topology
+from meshlab.model import State, Topology
 from meshlab.model.spec import data_file, load
 from meshlab.provision.approval import approve, phrase
 from meshlab.provision.attach import Attached, start_or_attach
-from meshlab.provision.bringup import destroy, drift, plan_bringup
+from meshlab.provision.bringup import Drift, destroy, drift, plan_bringup
 from meshlab.provision.journal import Journal
+from meshlab.provision.maintenance import plan_reboot
 from meshlab.provision.plan import Plan
 from meshlab.provision.records import Kind, Outcome
 from meshlab.provision.session import opened
+from meshlab.provision.steps_talos import CONFIG
 from meshlab.provision.steps_vault import INIT_REPLY, keys
 from meshlab.provision.workspace import Workspace
 from own_addresses import network
@@ -80,7 +87,7 @@ def test_the_reference_cluster_comes_up_although_its_runner_is_killed_twice(
 
 def test_the_plan_after_apply_is_empty_and_nothing_has_drifted(moved: Topology, embedded: Target) -> None:
     assert plan_bringup(moved, embedded).empty
-    assert drift(moved, embedded) == ()
+    assert drift(moved, embedded) == Drift((), ())
 
 
 def test_no_secret_is_in_any_file_but_the_strongbox(moved: Topology, embedded: Target) -> None:
@@ -93,6 +100,72 @@ def test_no_secret_is_in_any_file_but_the_strongbox(moved: Topology, embedded: T
             content = path.read_bytes()
             assert not any(canary in content for canary in canaries), path
             assert b"PRIVATE KEY" not in content, path
+
+
+def meshlab(target: Target, *words: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line on the cluster of this module."""
+    command = [sys.executable, "-m", "meshlab.cli", *words, "--target", str(target.directory / "target.json")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+
+
+def test_a_changed_machine_configuration_is_a_drift_and_shows_no_secret(
+    moved: Topology, embedded: Target
+) -> None:
+    address = moved.machine("worker-2").address
+    with opened(embedded, moved.name) as context, context.connections.talos(address) as client:
+        before = client.read(CONFIG).decode()
+        documents = yaml_text.load_all(before)
+        documents[0]["machine"]["sysctls"] = {"vm.swappiness": "1"}
+        documents[0]["machine"]["token"] = "canary.0123456789abcdef"
+        client.apply_configuration(yaml_text.dump_all(documents))
+        found = drift(moved, embedded)
+        client.apply_configuration(before)
+    (difference,) = found.differences
+    assert difference.step == "talos/worker-2-config"
+    assert "machine.sysctls is set, which the plan does not do" in difference.text
+    assert "machine.token is another (not shown)" in difference.text
+    assert "canary" not in difference.text
+    assert found.unseen == ()
+
+
+def test_a_master_is_rebooted_and_its_vault_pod_unsealed(moved: Topology, embedded: Target) -> None:
+    run = start(plan_reboot(moved, embedded, ["master-2"]), moved, embedded)
+    assert run.wait() is Outcome.DONE, run.text
+    states = [interval.state for interval in run.timeline().of("master-2")]
+    assert State.BOOTING in states and states[-1] is State.UP
+    assert run.results()["vault/voters-after-master-2"]["voters"]
+
+
+def test_with_a_master_dark_another_is_not_rebooted_unless_overridden_and_silence_is_not_absence(
+    moved: Topology, embedded: Target
+) -> None:
+    control = Control.of(embedded.directory)
+    spec, reboot = moved.origin, ("--reboot", "master-2")
+    control.call("/fault", {"fault": "fail", "component": "master-1"})
+
+    looked = meshlab(embedded, "drift", spec, "--json")
+    assert looked.returncode == 3, looked.stdout
+    silent = json.loads(looked.stdout)
+    address = moved.machine("master-1").address
+    assert silent["drift"] == []
+    config = next(row for row in silent["unseen"] if row["step"] == "talos/master-1-config")
+    assert config["reason"] == f"not looked at (no answer from {address})"
+
+    plan = plan_reboot(moved, embedded, ["master-2"])
+    refused = meshlab(embedded, "apply", spec, *reboot, "--approve", phrase(plan))
+    assert refused.returncode == 2
+    assert "it takes master-2 down while master-1 is down already" in refused.stderr
+    assert f"override {plan.short}" in refused.stderr
+
+    with Journal(Workspace.of(embedded, plan.cluster).journal) as journal:
+        approval = approve(plan, phrase(plan), journal)
+        override = approve(plan, phrase(plan, "override"), journal, purpose="override")
+    run = start_or_attach(plan, moved, embedded, approval, override=override)
+    for progress in run.follow():
+        if (progress.step, progress.kind) == ("talos/reboot-master-2", Kind.RESULT):
+            # Only with master-1 back can etcd have all its voters, for which the run waits.
+            control.call("/fault", {"fault": "heal", "component": "master-1"})
+    assert run.outcome is Outcome.DONE, run.text
 
 
 def test_destroy_leaves_nothing(moved: Topology, embedded: Target) -> None:

@@ -153,6 +153,7 @@ def test_a_held_run_starts_nothing_more_until_it_is_let_go(
     with journal_of(target) as journal:
         approval = approve(plan, phrase(plan), journal)
     run = start_or_attach(plan, cluster, target, approval, runner=fake_runner)
+    until(lambda: any(record.kind is Kind.INTENT for record in run.records()))
     run.hold()
     (world.path / "gate").touch()
     until(lambda: run.outcome is Outcome.HELD)

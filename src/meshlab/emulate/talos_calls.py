@@ -30,6 +30,7 @@ storage: Any = storage_pb2
 times: Any = time_pb2
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+CONFIG = "/system/state/config.yaml"
 DISK_TYPES = {"nvme": 3, "sata": 1, "virtio": 1}
 TRY_TIMEOUT_S = 60.0
 NEEDS_REBOOT = ("machine.type", "machine.install", "machine.sysctls", "cluster.etcd", "cluster.id")
@@ -264,6 +265,8 @@ class MachineCalls(EtcdCalls):
             "/etc/os-release": f'NAME="Talos"\nID=talos\nVERSION_ID={machine.talos_version}\n',
             "/etc/hostname": f"{machine.hostname}\n",
         }
+        if machine.config_text is not None:
+            files[CONFIG] = machine.config_text.reveal()
         if request.path not in files:
             raise Fault("NOT_FOUND", f"stat {request.path}: no such file or directory")
         yield common.Data(bytes=files[request.path].encode())

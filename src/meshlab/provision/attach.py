@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from meshlab.live.target import Target
 from meshlab.model import MeshlabError, Timeline, Topology
 from meshlab.provision.approval import Approval, consume
-from meshlab.provision.guard import Guard
 from meshlab.provision.histories import executed
 from meshlab.provision.journal import Journal
 from meshlab.provision.lease import Busy, runner_alive
-from meshlab.provision.plan import Plan
+from meshlab.provision.observed import live_guard
+from meshlab.provision.plan import Plan, Purpose
 from meshlab.provision.records import Kind, Outcome, Record
+from meshlab.provision.step import Step
 from meshlab.provision.workspace import RunDirectory, Workspace
 
 RUNNER = (sys.executable, "-m", "meshlab.provision.runner")
@@ -63,7 +64,8 @@ def start_or_attach(
     approval
         The person's word for this plan; not needed where the plan changes nothing or the run exists already.
     override
-        The person's word against the guard's refusals, bound to the same hash.
+        The person's word against the guard's refusals, bound to the same hash; also for a run that was refused on
+        its way and is to go on.
 
     Raises
     ------
@@ -74,14 +76,15 @@ def start_or_attach(
         known = journal.run(plan.run)
         if known is None:
             _check_no_other(journal, workspace)
+            if override is None:
+                with live_guard(topology, target) as guard:
+                    guard.insist(plan)
             if plan.changes:
                 consume(approval, plan, journal, plan.run)
-            if override is not None:
-                consume(override, plan, journal, plan.run)
-            elif plan.purpose == "maintenance":
-                Guard(topology).insist(plan)
             _lay_out(workspace.run(plan.run), plan, topology, target)
             journal.begin(plan.run, plan.hash, plan.purpose, plan.serial)
+        if override is not None:
+            consume(override, plan, journal, plan.run)
     attached = Attached(plan, topology, target, runner)
     if known is None or known.outcome not in (Outcome.DONE, Outcome.SUPERSEDED):
         attached.go_on()
@@ -218,6 +221,15 @@ def open_runs(target: Target, cluster: str) -> list[str]:
     closed = (Outcome.DONE, Outcome.SUPERSEDED)
     with Journal(path) as journal:
         return [run.run for run in journal.runs() if run.outcome not in closed]
+
+
+def unfinished(target: Target, cluster: str, purpose: Purpose, steps: tuple[Step, ...]) -> Plan | None:
+    """Gives the plan of a begun, unfinished run of the very same steps; None where there is none."""
+    for run in reversed(open_runs(target, cluster)):
+        begun = Plan.load(Workspace(target.cluster_directory(cluster)).run(run).plan)
+        if begun.purpose == purpose and begun.steps == steps:
+            return begun
+    return None
 
 
 def attach(target: Target, cluster: str, run: str, *, runner: Sequence[str] = RUNNER) -> Attached:

@@ -6,11 +6,21 @@ import random
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from meshlab.provision.context import Context
+from meshlab.provision.gate import Gate, StepRefused
 from meshlab.provision.journal import Fenced, Journal, JournalError
-from meshlab.provision.operation import Found, Operation, Result, StepFailed, Unclear, operation_for
+from meshlab.provision.operation import (
+    Found,
+    Operation,
+    Result,
+    StepFailed,
+    Unclear,
+    Unreachable,
+    operation_for,
+)
 from meshlab.provision.records import SETTLED, Kind, Record
 from meshlab.provision.resolve import resolve
 from meshlab.provision.step import Step
@@ -27,7 +37,16 @@ BACKOFF_CEILING_S = 15.0
 class Attempt:
     """Brings one step to a settled result, or fails with a reason; the journal holds what happened at every instant."""
 
-    def __init__(self, run: str, step: Step, context: Context, journal: Journal, boundary: Boundary) -> None:
+    def __init__(
+        self,
+        run: str,
+        step: Step,
+        context: Context,
+        journal: Journal,
+        boundary: Boundary,
+        gate: Gate | None = None,
+    ) -> None:
+        self._gate = gate
         self._run = run
         self._step = step
         self._journal = journal
@@ -99,6 +118,10 @@ class Attempt:
         if isinstance(probe, Unclear):
             raise StepFailed(f"{self._step.title}: {probe.reason}", "needs-you")
         there = isinstance(probe, Found) and not probe.differs
+        if isinstance(probe, Unreachable):
+            # Only operations that wait by themselves until somebody answers say this; silence settles nothing.
+            self._context.say(probe.reason)
+            return None
         if self._step.intent == "remove":
             return None if isinstance(probe, Found) else self._adopt("it is gone already", {})
         if there:
@@ -140,7 +163,8 @@ class Attempt:
         while True:
             self._check_preconditions()
             try:
-                return self._once()
+                with self._admitted():
+                    return self._once()
             except StepFailed as error:
                 if error.reaction not in ("retry", "unknown") or time.monotonic() >= deadline:
                     raise
@@ -151,6 +175,11 @@ class Attempt:
                     if settled is not None:
                         return settled
                 pause = self._pause(pause, str(error))
+
+    def _admitted(self) -> AbstractContextManager[None]:
+        if self._gate is None:
+            return nullcontext()
+        return self._gate.act(self._step, self._context.stop, self._context.say)
 
     def _once(self) -> Result:
         self._attempts += 1
@@ -210,6 +239,8 @@ class Attempt:
         if error.spent:
             self._generation += 1
         kind = Kind.NEEDS_YOU if error.reaction == "needs-you" else Kind.FAILED
+        if isinstance(error, StepRefused):
+            kind = Kind.REFUSED
         data: Result = {"reaction": error.reaction, "spent": error.spent}
         if isinstance(error, ClaimsFailed):
             data |= error.result

@@ -7,15 +7,15 @@ from typing import Literal
 
 from meshlab.live.target import Target
 from meshlab.model import Topology
-from meshlab.provision.attach import open_runs
+from meshlab.provision.attach import unfinished
 from meshlab.provision.compare import compare
 from meshlab.provision.graph import CannotPlan, Draft, check
-from meshlab.provision.plan import CHANGING, Plan, Purpose, in_order
+from meshlab.provision.plan import CHANGING, Action, Plan, Purpose, in_order
 from meshlab.provision.plan_aws import aws_removal, aws_steps
 from meshlab.provision.plan_machines import machine_removal, machine_steps
 from meshlab.provision.plan_workloads import cloud_objects_removal, workload_steps
 from meshlab.provision.session import opened
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.step import Step
 
 Mode = Literal["direct", "omni"]
 
@@ -28,6 +28,17 @@ class Difference:
     title: str
     action: str
     text: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What differs, and what nobody answered for: that may be as the spec says or not."""
+
+    differences: tuple[Difference, ...]
+    unseen: tuple[Difference, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.differences or self.unseen)
 
 
 def plan_bringup(
@@ -72,15 +83,20 @@ def destroy(topology: Topology, target: Target, *, fresh: bool = False, looked: 
     return _made(draft, "destroy", "direct", fresh, looked)
 
 
-def drift(topology: Topology, target: Target) -> tuple[Difference, ...]:
-    """Gives where the live systems differ from the topology; nothing where they are as it says."""
+def drift(topology: Topology, target: Target) -> Drift:
+    """Gives where the live systems differ from the topology, and what could not be looked at."""
     plan = plan_bringup(topology, target, fresh=True)
-    return tuple(
-        Difference(
-            step.id, step.title, str(plan.actions[step.id]), plan.reasons.get(step.id, "it is not there")
-        )
-        for step in plan
-        if plan.actions[step.id] in CHANGING
+
+    def of(step: Step, text: str) -> Difference:
+        return Difference(step.id, step.title, str(plan.actions[step.id]), text)
+
+    def absent(step: Step) -> str:
+        above = next((need for need in step.needs if plan.actions[need] is Action.CREATE), None)
+        return f"not looked at: it needs {above}, which is not there" if above else "it is not there"
+
+    return Drift(
+        tuple(of(s, plan.reasons.get(s.id) or absent(s)) for s in plan if plan.actions[s.id] in CHANGING),
+        tuple(of(s, plan.reasons[s.id]) for s in plan.unseen),
     )
 
 
@@ -88,10 +104,9 @@ def _made(draft: Draft, purpose: Purpose, mode: Mode, fresh: bool, looked: bool)
     cluster, steps = draft.topology.name, in_order(tuple(draft.steps))
     words = {"bring-up": "Bring up", "destroy": "Destroy", "maintenance": "Maintain"}
     if not fresh:
-        for run in reversed(open_runs(draft.target, cluster)):
-            begun = Plan.load(Workspace(draft.target.cluster_directory(cluster)).run(run).plan)
-            if begun.purpose == purpose and begun.steps == steps:
-                return begun
+        begun = unfinished(draft.target, cluster, purpose, steps)
+        if begun is not None:
+            return begun
     if not looked:
         return Plan(f"{words[purpose]} {cluster}", purpose, cluster, draft.target.name, mode, steps)
     with opened(draft.target, cluster) as context:

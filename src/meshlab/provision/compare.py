@@ -7,7 +7,17 @@ from dataclasses import replace
 
 from meshlab.provision.context import Context
 from meshlab.provision.journal import Journal
-from meshlab.provision.operation import Found, Operation, Result, StepFailed, Unclear, operation_for
+from meshlab.provision.operation import (
+    Absent,
+    Found,
+    Operation,
+    Probe,
+    Result,
+    StepFailed,
+    Unclear,
+    Unreachable,
+    operation_for,
+)
 from meshlab.provision.plan import Action, Plan
 from meshlab.provision.records import SETTLED
 from meshlab.provision.step import Step
@@ -19,7 +29,8 @@ def compare(plan: Plan, context: Context, journal: Journal | None = None) -> Pla
     """Gives the plan with each step's action filled in. Reads only; changes nothing on the live side.
 
     A step is looked at when everything it needs is there; below something that is still to be made there is
-    nothing to look at, and it is to be made too.
+    nothing to look at, and it is to be made too. What nobody answers for is `unreachable`: neither there nor absent;
+    so is a wait below it whose condition does not hold, since the silent part may be why.
 
     Raises
     ------
@@ -63,7 +74,12 @@ def _look(
     operation: Operation = operation_for(step)
     if step.intent == "ensure" and any(actions[n] is Action.CREATE and n not in results for n in step.needs):
         return Action.CREATE, "", None
-    probe = operation.probe(context.within(results=dict(results)))
+    unseen = [need for need in step.needs if actions[need] is Action.UNREACHABLE]
+    probe = _probed(operation, context.within(results=dict(results)), unseen)
+    if isinstance(probe, Unreachable):
+        return Action.UNREACHABLE, f"not looked at ({probe.reason})", None
+    if isinstance(probe, Absent) and unseen and not operation_changes(step):
+        return Action.UNREACHABLE, f"{probe.reason} (below {unseen[0]}, which was not looked at)", None
     if isinstance(probe, Unclear):
         if step.intent == "remove":
             return Action.DELETE, probe.reason, None
@@ -77,6 +93,16 @@ def _look(
             return Action.CHANGE, "; ".join(probe.differs), probe.result
         return Action.UNCHANGED, "", probe.result
     return Action.CREATE, probe.reason, None
+
+
+def _probed(operation: Operation, context: Context, unseen: list[str]) -> Probe:
+    """Looks once; no answer, and what cannot be asked for want of an earlier answer, is `Unreachable`."""
+    try:
+        return operation.probe(context)
+    except StepFailed as error:
+        if error.silent or (unseen and error.reaction != "needs-you"):
+            return Unreachable(str(error))
+        raise
 
 
 def _settled_in_this_life(journal: Journal) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from meshlab.model import MeshlabError
+from meshlab.model import MeshlabError, Topology
 from meshlab.provision.attempt import Attempt, Boundary, ClaimsFailed
 from meshlab.provision.context import Context
+from meshlab.provision.gate import Gate, StepRefused
 from meshlab.provision.guard import Guard
 from meshlab.provision.journal import Fenced, Journal, JournalError
 from meshlab.provision.operation import Result, StepFailed
@@ -29,8 +30,8 @@ class Executor:
     ----------
     workers
         How many steps may run side by side.
-    guard
-        Asked just before each step that disturbs the cluster; None where nothing stands yet (bring-up, destroy).
+    topology, guard
+        The cluster, and who judges each step just before its effect; without them nobody does (a test).
     waits_on_hold
         Whether to wait while the hold flag is set (the runner) or to return (a test).
     """
@@ -42,6 +43,7 @@ class Executor:
         journal: Journal,
         *,
         workers: int = 6,
+        topology: Topology | None = None,
         guard: Guard | None = None,
         boundary: Boundary = nowhere,
         waits_on_hold: bool = False,
@@ -51,7 +53,15 @@ class Executor:
         self._context = context
         self._journal = journal
         self._workers = workers
-        self._guard = guard
+        self._gate: Gate | None = None
+        if guard is not None and topology is not None:
+            self._gate = Gate(
+                plan,
+                topology,
+                guard,
+                done=lambda: list(self._results),
+                overridden=lambda: journal.overrides(plan.hash, plan.run),
+            )
         self._boundary = boundary
         self._waits_on_hold = waits_on_hold
         self._lost = lost
@@ -91,11 +101,6 @@ class Executor:
             step = self._next()
             if step is None:
                 break
-            refusal = self._refused(step)
-            if refusal:
-                self._journal.add(self._plan.run, step.id, Kind.REFUSED, refusal)
-                self._stop(Outcome.REFUSED, refusal)
-                break
             self._flying[pool.submit(self._work, step)] = step
         return bool(self._flying)
 
@@ -125,19 +130,13 @@ class Executor:
                 return step
         return None
 
-    def _refused(self, step: Step) -> str:
-        if self._guard is None or self._journal.overrides(self._plan.hash, self._plan.run):
-            return ""
-        refusal = self._guard.judge(step, self._flying.values())
-        return refusal.reason if refusal else ""
-
     def _work(self, step: Step) -> Result:
         def say(text: str) -> None:
             self._journal.add(self._plan.run, step.id, Kind.PROGRESS, text)
 
         needed = dict(self._results)
         context = self._context.within(results=needed, say=say, journal=self._journal)
-        return Attempt(self._plan.run, step, context, self._journal, self._boundary).settle()
+        return Attempt(self._plan.run, step, context, self._journal, self._boundary, self._gate).settle()
 
     def _collect(self) -> None:
         if not self._flying:
@@ -152,6 +151,8 @@ class Executor:
                 raise
             except ClaimsFailed as error:
                 self._stop(Outcome.CHECK_FAILED, str(error))
+            except StepRefused as error:
+                self._stop(Outcome.REFUSED, str(error))
             except StepFailed as error:
                 needs_you = error.reaction == "needs-you"
                 self._stop(Outcome.NEEDS_YOU if needs_you else Outcome.FAILED, str(error))

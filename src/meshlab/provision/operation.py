@@ -40,7 +40,14 @@ class Unclear:
     reason: str
 
 
-Probe = Found | Absent | Unclear
+@dataclass(frozen=True)
+class Unreachable:
+    """Whoever would know did not answer. It says nothing about the thing: silence is not absence."""
+
+    reason: str
+
+
+Probe = Found | Absent | Unclear | Unreachable
 
 Reaction = Literal["retry", "unknown", "stop", "needs-you"]
 
@@ -50,13 +57,20 @@ class StepFailed(LiveError):
 
     ``retry``: nothing was done, the same call again after a pause; ``unknown``: it may have been done, resolve it;
     ``stop``: the run stops and stays resumable; ``needs-you``: a person must decide, and the text says what.
-    ``spent``: the client token is used up, so the next attempt needs another one.
+    ``spent``: the client token is used up, so the next attempt needs another one. ``silent``: nobody answered.
     """
 
     def __init__(
-        self, message: str, reaction: Reaction = "stop", request_id: str = "", *, spent: bool = False
+        self,
+        message: str,
+        reaction: Reaction = "stop",
+        request_id: str = "",
+        *,
+        spent: bool = False,
+        silent: bool = False,
     ) -> None:
         super().__init__(message)
+        self.silent = silent
         self.reaction: Reaction = reaction
         self.request_id = request_id
         self.spent = spent
@@ -114,7 +128,7 @@ class Waiting(Operation):
         except StepFailed as error:
             if error.reaction in ("stop", "needs-you"):
                 raise
-            return Absent(str(error))
+            return Unreachable(str(error)) if error.silent else Absent(str(error))
 
     @abstractmethod
     def look(self, context: Context) -> Probe:

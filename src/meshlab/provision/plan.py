@@ -26,6 +26,8 @@ class Action(StrEnum):
     CHANGE = "change"
     DELETE = "delete"
     CHECK = "check"
+    UNREACHABLE = "unreachable"
+    """Nobody answered who would know; what it will do is seen when it runs."""
 
 
 CHANGING = frozenset({Action.CREATE, Action.CHANGE, Action.DELETE})
@@ -106,10 +108,16 @@ class Plan:
 
     @property
     def changes(self) -> tuple[Step, ...]:
-        """The steps that will change something; all of them where the plan was not compared yet."""
+        """The steps that will change something, or may because they could not be looked at; all where none was."""
         if not self.actions:
             return tuple(step for step in self.steps if step.intent != "check")
-        return tuple(step for step in self.steps if self.actions[step.id] in CHANGING)
+        may = CHANGING | {Action.UNREACHABLE}
+        return tuple(step for step in self.steps if self.actions[step.id] in may)
+
+    @property
+    def unseen(self) -> tuple[Step, ...]:
+        """The steps that could not be looked at, because nobody answered."""
+        return tuple(step for step in self.steps if self.actions.get(step.id) is Action.UNREACHABLE)
 
     @property
     def empty(self) -> bool:
@@ -119,7 +127,8 @@ class Plan:
     @property
     def monthly_cost(self) -> float:
         """Dollars per month of what the plan creates (negative for what it removes)."""
-        return sum(-s.cost.monthly if s.intent == "remove" else s.cost.monthly for s in self.changes)
+        sure = (step for step in self.changes if step not in self.unseen)
+        return sum(-s.cost.monthly if s.intent == "remove" else s.cost.monthly for s in sure)
 
     def descendants(self, step: str) -> frozenset[str]:
         """Gives the steps that wait for this one, directly or not."""

@@ -8,7 +8,11 @@ from meshlab.provision.plan import Plan
 from meshlab.provision.step import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
+
+    from meshlab.provision.guard import Verdict
 
 
 def preview(plan: Plan, step: Step | str) -> str:
@@ -59,8 +63,9 @@ def seconds(value: float) -> str:
     return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
 
 
-def rows(plan: Plan) -> list[dict[str, Any]]:
-    """Gives one row per step: for tables, panels and ``--json``."""
+def rows(plan: Plan, verdicts: Mapping[str, Verdict] | None = None) -> list[dict[str, Any]]:
+    """Gives one row per step: for tables, panels and ``--json``; with the guard's verdict where it was asked."""
+    given = verdicts or {}
     return [
         {
             "step": step.id,
@@ -74,6 +79,7 @@ def rows(plan: Plan) -> list[dict[str, Any]]:
             "irreversible": step.irreversible,
             "needs": list(step.needs),
         }
+        | ({"guard": given[step.id].to_dict()} if step.id in given else {})
         for step in plan
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from meshlab.provision.context import Context
-from meshlab.provision.operation import Found, Operation, Result, StepFailed, Unclear
+from meshlab.provision.operation import Found, Operation, Result, StepFailed, Unclear, Unreachable
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ def resolve(operation: Operation, context: Context, intended_at: float) -> Resol
             if error.reaction not in ("retry", "unknown") or time.monotonic() >= silent_over:
                 raise
             context.say(f"cannot look yet: {error}")
+            _pause(context)
+            continue
+        if isinstance(probe, Unreachable):
+            if time.monotonic() >= silent_over:
+                raise StepFailed(f"{operation.step.title}: {probe.reason}", "retry", silent=True)
+            context.say(f"cannot look yet: {probe.reason}")
             _pause(context)
             continue
         if isinstance(probe, Found) and not probe.differs and not remove:

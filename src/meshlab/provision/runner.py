@@ -18,9 +18,9 @@ from meshlab.provision.attempt import Boundary
 from meshlab.provision.connections import Connections
 from meshlab.provision.context import Context
 from meshlab.provision.executor import Executor, nowhere
-from meshlab.provision.guard import Guard
 from meshlab.provision.journal import Fenced
 from meshlab.provision.lease import Lease
+from meshlab.provision.observed import guard_of
 from meshlab.provision.plan import Plan
 from meshlab.provision.records import Outcome
 from meshlab.provision.strongbox import Strongbox
@@ -73,14 +73,12 @@ def carry(
         strongbox = Strongbox(workspace.strongbox, workspace.strongbox_key)
         with Connections(target, plan.cluster, strongbox) as connections:
             context = Context(target, plan.cluster, strongbox, connections, journal, stop=stop)
-            guard = None
-            if plan.purpose == "maintenance":
-                guard = Guard(topology, lambda: connections.machines_down(topology))
             executor = Executor(
                 plan,
                 context,
                 journal,
-                guard=guard,
+                topology=topology,
+                guard=guard_of(topology, connections),
                 boundary=boundary,
                 waits_on_hold=True,
                 lost=lease.lost.is_set,

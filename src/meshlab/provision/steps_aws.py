@@ -48,7 +48,8 @@ def aws_errors(what: str) -> Iterator[None]:
     except AwsError as error:
         reaction = reactions.get(error.kind, "stop")
         spent = error.kind in (ErrorKind.TOKEN_SPENT, ErrorKind.CAPACITY)
-        raise StepFailed(f"{what}: {error}", reaction, error.request_id, spent=spent) from None
+        silent = error.kind is ErrorKind.UNREACHABLE
+        raise StepFailed(f"{what}: {error}", reaction, error.request_id, spent=spent, silent=silent) from None
 
 
 class AwsOperation(Operation):

@@ -39,7 +39,7 @@ def kubernetes_errors(what: str) -> Iterator[None]:
         status = error.status
         transient = status in (0, 408, 409, 429) or status >= 500
         reaction: Reaction = "retry" if transient else "stop"
-        raise StepFailed(f"{what}: {error}", reaction) from None
+        raise StepFailed(f"{what}: {error}", reaction, silent=status == 0) from None
 
 
 @operation("kubernetes.api")

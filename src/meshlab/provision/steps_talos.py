@@ -19,12 +19,16 @@ from meshlab.provision.operation import (
     Reaction,
     Result,
     StepFailed,
+    Unreachable,
     Waiting,
     operation,
 )
+from meshlab.provision.records import SETTLED, Kind
 
 LOOK_S = 4.0
 """Deadline of a look at one machine, in seconds; a machine without power is silent, not an error."""
+CONFIG = "/system/state/config.yaml"
+"""Where a machine keeps its configuration; `talosctl read` gives it to an administrator."""
 
 
 @contextmanager
@@ -40,7 +44,9 @@ def talos_errors(what: str, *, changing: bool = False) -> Iterator[None]:
             reaction = "unknown" if changing else "retry"
         elif error.code in ("FAILED_PRECONDITION", "RESOURCE_EXHAUSTED", "ABORTED"):
             reaction = "retry"
-        raise StepFailed(f"{what}: {error}", reaction) from None
+        silent = error.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+        said = f"no answer from {error.node}" if silent and not changing else f"{what}: {error}"
+        raise StepFailed(said, reaction, silent=silent) from None
 
 
 @operation("strongbox.talos-secrets")
@@ -129,7 +135,7 @@ class WaitsForConfig(Waiting):
             return Found({"version": tag, "configured": True})
         if tag := answers(context, address, maintenance=True):
             return Found({"version": tag, "configured": False})
-        return Absent(f"{address} does not answer on the Talos API yet")
+        return Unreachable(f"no answer from {address}")
 
 
 @operation("talos.config")
@@ -141,9 +147,12 @@ class ApplyConfiguration(Operation):
     def probe(self, context: Context) -> Probe:
         if context.connections.talosconfig is None:
             return Absent("no credentials yet")
-        if answers(context, str(self.settings["address"]), maintenance=False):
-            return Found({"configured": True})
-        return Absent("it does not know our certificates yet")
+        address = str(self.settings["address"])
+        if answers(context, address, maintenance=False):
+            return Found({"configured": True}, config_differences(context, self.settings))
+        if answers(context, address, maintenance=True):
+            return Absent("it does not know our certificates yet")
+        return Unreachable(f"no answer from {address}")
 
     def perform(self, context: Context) -> Result:
         """Sends the configuration as soon as the machine asks for one; a machine that has it only has to come back."""
@@ -152,8 +161,12 @@ class ApplyConfiguration(Operation):
             lambda: self._reachable(context), patience.machine_running, self.step.title
         )
         if not state["configured"]:
-            self._send(context)
-        return context.wait_until(lambda: self.probe(context), patience.machine_running, self.step.title)
+            self._send(context, maintenance=True)
+        elif config_differences(context, self.settings):
+            self._send(context, maintenance=False)
+        return context.wait_until(
+            lambda: _patiently(lambda: self.probe(context)), patience.machine_running, self.step.title
+        )
 
     def _reachable(self, context: Context) -> Probe:
         address = str(self.settings["address"])
@@ -163,34 +176,53 @@ class ApplyConfiguration(Operation):
             return Found({"configured": False})
         return Absent(f"{address} does not answer on the Talos API (it may be rebooting)")
 
-    def _send(self, context: Context) -> None:
-        from meshlab.live.talos.machine_config import machine_config
-
-        config = machine_config(
-            bundle(context), cluster_settings(self.settings), node_settings(self.settings)
-        )
+    def _send(self, context: Context, *, maintenance: bool) -> None:
         address = str(self.settings["address"])
         with (
             talos_errors(self.step.title, changing=True),
-            context.connections.talos(address, maintenance=True) as client,
+            context.connections.talos(address, maintenance=maintenance) as client,
         ):
-            client.apply_configuration(config)
+            client.apply_configuration(wanted_config(context, self.settings))
 
     def undo(self, context: Context) -> Result:
         """Resets the machine: its state and data are wiped, and it comes back in maintenance mode."""
         address = str(self.settings["address"])
-        if context.connections.talosconfig is not None and answers(context, address, maintenance=False):
-            with talos_errors(self.step.title, changing=True), context.connections.talos(address) as client:
-                client.reset(graceful=False, reboot=True, wipe=("STATE", "EPHEMERAL"))
+        asked = False
 
         def back() -> Probe:
-            if answers(context, address, maintenance=True) and not answers(
-                context, address, maintenance=False
-            ):
+            nonlocal asked
+            known = context.connections.talosconfig is not None
+            if known and answers(context, address, maintenance=False):
+                if not asked:
+                    with (
+                        talos_errors(self.step.title, changing=True),
+                        context.connections.talos(address) as client,
+                    ):
+                        client.reset(graceful=False, reboot=True, wipe=("STATE", "EPHEMERAL"))
+                    asked = True
+                return Absent(f"{address} is not back in maintenance mode yet")
+            if answers(context, address, maintenance=True):
                 return Found()
-            return Absent(f"{address} is not back in maintenance mode yet")
+            return Unreachable(f"no answer from {address}")
 
         return context.wait_until(back, context.target.patience.machine_running, self.step.title)
+
+
+def wanted_config(context: Context, settings: Any) -> Secret[str]:
+    """Gives the machine configuration that the plan applies, secrets and all."""
+    from meshlab.live.talos.machine_config import machine_config
+
+    return machine_config(bundle(context), cluster_settings(settings), node_settings(settings))
+
+
+def config_differences(context: Context, settings: Any) -> tuple[str, ...]:
+    """Says where a machine's live configuration is not the plan's, without showing what is secret."""
+    from meshlab.provision.config_drift import config_drift
+
+    address = str(settings["address"])
+    with talos_errors("reading its configuration"), context.connections.talos(address) as client:
+        live = Secret(client.read(CONFIG).decode(), name=f"machine configuration of {address}")
+    return config_drift(wanted_config(context, settings), live)
 
 
 def cluster_settings(settings: Any) -> Any:
@@ -408,27 +440,47 @@ def _handshake(peer: Any) -> float:
 
 @operation("talos.reboot")
 class Reboot(Operation):
-    """Reboots one machine and waits until it is back with another boot id."""
+    """Reboots one machine and waits until it is back with another boot id, which is noted before the call."""
+
+    NOTE = "its boot id before: "
 
     def probe(self, context: Context) -> Probe:
-        known = context.known(self.step.id, "boot_id")
-        return Found({"boot_id": known}) if known else Absent("it has not been rebooted in this run")
+        before = self._noted(context)
+        if not before:
+            return Absent("it has not been rebooted in this run")
+        now = _boot_id(context, self.step.title, str(self.settings["address"]))
+        return Found({"boot_id": now}) if now != before else Absent("it has not gone down")
+
+    def _noted(self, context: Context) -> str:
+        """Gives the boot id that the last unfinished attempt noted; empty where there was none."""
+        rows = context.journal.records() if context.journal else []
+        noted = ""
+        for row in rows:
+            if row.step != self.step.id:
+                continue
+            if row.kind is Kind.PROGRESS and row.text.startswith(self.NOTE):
+                noted = row.text.removeprefix(self.NOTE)
+            elif row.kind in SETTLED or row.kind is Kind.REFUSED:
+                noted = ""
+        return noted
 
     def perform(self, context: Context) -> Result:
         address = str(self.settings["address"])
+        before = _boot_id(context, self.step.title, address)
+        context.say(f"{self.NOTE}{before}")
         with talos_errors(self.step.title, changing=True), context.connections.talos(address) as client:
-            before = client.boot_id()
             client.reboot()
         began = time.monotonic()
 
         def back() -> Probe:
-            with (
-                talos_errors(self.step.title),
-                context.connections.talos(address, timeout_s=LOOK_S) as client,
-            ):
-                now = client.boot_id()
+            now = _boot_id(context, self.step.title, address)
             return Found({"boot_id": now}) if now != before else Absent("it has not gone down yet")
 
         patience = context.target.patience.machine_running
         result = context.wait_until(lambda: _patiently(back), patience, self.step.title)
         return result | {"away_s": round(time.monotonic() - began, 2)}
+
+
+def _boot_id(context: Context, what: str, address: str) -> str:
+    with talos_errors(what), context.connections.talos(address, timeout_s=LOOK_S) as client:
+        return client.boot_id()

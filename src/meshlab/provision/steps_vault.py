@@ -17,6 +17,7 @@ from meshlab.provision.operation import (
     Result,
     StepFailed,
     Unclear,
+    Unreachable,
     Waiting,
     operation,
 )
@@ -45,9 +46,10 @@ def vault_errors(what: str) -> Iterator[None]:
     try:
         yield
     except VaultError as error:
-        raise StepFailed(f"{what}: {error}", reactions.get(error.kind, "stop")) from None
+        silent = error.kind == "unreachable"
+        raise StepFailed(f"{what}: {error}", reactions.get(error.kind, "stop"), silent=silent) from None
     except KubernetesError as error:
-        raise StepFailed(f"{what}: {error}", "retry") from None
+        raise StepFailed(f"{what}: {error}", "retry", silent=error.status in (0, 502, 503, 504)) from None
 
 
 def keys(context: Context) -> InitKeys:
@@ -154,7 +156,7 @@ class Unseal(_OnVault):
         try:
             now = health(context, self.pods[0])
         except StepFailed as error:
-            return Absent(str(error))
+            return Unreachable(str(error)) if error.silent else Absent(str(error))
         if now.initialized and not now.sealed:
             return Found({"pod": self.pods[0]})
         return Absent("sealed" if now.initialized else "it has not joined the raft group yet")
