@@ -97,3 +97,21 @@ def test_rows_without_a_source_or_with_nonsense_are_named_with_their_lines() -> 
 
 def test_distributions_are_written_as_kind_and_numbers() -> None:
     assert parse_distribution("lognormal 90 0.35") == Distribution.lognormal(90, 0.35)
+
+
+def test_a_gamma_distribution_has_its_mean_shape_and_quantiles_and_comes_back_from_a_spec() -> None:
+    import numpy as np
+
+    from meshlab.model.spec.values import distribution
+    from meshlab.parameters.table import write_distribution
+
+    gamma = Distribution.gamma(4.0, 2.0)
+    assert gamma.mean == 4.0
+    assert gamma.quantile(0.5) == pytest.approx(3.3567, rel=1e-4)  # chi-square of 4 degrees of freedom
+    drawn = np.asarray(gamma.sample(np.random.default_rng(0), 20_000))
+    assert drawn.mean() == pytest.approx(4.0, rel=0.03) and drawn.var() == pytest.approx(8.0, rel=0.1)
+    assert gamma.scaled(0.5) == Distribution.gamma(2.0, 2.0)
+    assert parse_distribution(write_distribution(gamma)) == gamma
+    assert distribution({"mean": "4s", "shape": 2.0}) == gamma
+    with pytest.raises(ValueError, match="not a distribution"):
+        Distribution.gamma(1.0, 0.0)

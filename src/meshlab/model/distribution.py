@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Kind = Literal["constant", "uniform", "lognormal", "exponential", "triangular"]
+Kind = Literal["constant", "uniform", "lognormal", "exponential", "triangular", "gamma"]
 _PHI = NormalDist()
 
 
@@ -27,6 +27,7 @@ class Distribution:
     lognormal     a, b                  median a, sigma b of the logarithm
     exponential   a                     mean a
     triangular    a, b, c               least a, most likely b, greatest c
+    gamma         a, b                  mean a, shape b (variance a^2 / b)
     ============= ===================== =========================================
 
     ``source`` says where the numbers come from (a facts row, a measurement, an estimate).
@@ -43,6 +44,7 @@ class Distribution:
             self.a < 0
             or (self.kind == "uniform" and self.b < self.a)
             or (self.kind == "lognormal" and self.b < 0)
+            or (self.kind == "gamma" and self.b <= 0)
         ):
             raise ValueError(f"not a distribution of a non-negative quantity: {self}")
         if self.kind == "triangular" and not self.a <= self.b <= self.c:
@@ -67,6 +69,10 @@ class Distribution:
     @classmethod
     def triangular(cls, low: float, mode: float, high: float, source: str = "") -> Distribution:
         return cls("triangular", low, mode, high, source=source)
+
+    @classmethod
+    def gamma(cls, mean: float, shape: float, source: str = "") -> Distribution:
+        return cls("gamma", mean, shape, source=source)
 
     @property
     def mean(self) -> float:
@@ -97,6 +103,10 @@ class Distribution:
                 return -self.a * math.log1p(-p)
             case "triangular":
                 return self._triangular(p)
+            case "gamma":
+                from scipy.special import gammaincinv
+
+                return self.a / self.b * float(gammaincinv(self.b, p))
             case _:
                 return self.a
 
@@ -120,6 +130,8 @@ class Distribution:
                 return self.a * numpy.exp(self.b * rng.standard_normal(size))
             case "exponential":
                 return rng.exponential(self.a, size)
+            case "gamma":
+                return rng.gamma(self.b, self.a / self.b, size)
             case "triangular":
                 return (
                     rng.triangular(self.a, self.b, self.c, size) if self.c > self.a else _full(self.a, size)
@@ -129,7 +141,7 @@ class Distribution:
 
     def scaled(self, factor: float) -> Distribution:
         """Gives the distribution of `factor` times the quantity."""
-        if self.kind == "lognormal":
+        if self.kind in ("lognormal", "gamma"):
             return Distribution(self.kind, self.a * factor, self.b, source=self.source)
         return Distribution(self.kind, self.a * factor, self.b * factor, self.c * factor, source=self.source)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,29 @@ class Parameters:
         )
         return Parameters({**self.rows, name: row})
 
+    def with_rows(self, rows: Iterable[Parameter]) -> Parameters:
+        """Gives the table with rows added, or put in the place of those of the same name."""
+        return Parameters({**self.rows, **{row.name: row for row in rows}})
+
+    def with_file(self, path: str | Path) -> Parameters:
+        """Gives the table with a file's rows on top: what `meshlab calibrate` wrote, or a CSV table like ours.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read or is neither; names file and line.
+        """
+        from meshlab.parameters.calibration.outcome import Calibration
+
+        file = Path(path)
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError.single(file, f"cannot be read: {error}", "check the path") from None
+        if file.suffix == ".csv":
+            return self.with_rows(read_csv(text, str(file)).values())
+        return self.with_rows(Calibration.parse(text, str(file)).rows())
+
     @staticmethod
     def _concerns_a_part(name: str) -> bool:
         return name.split(".")[0] in ("machine", "link", "raft")
@@ -161,7 +185,7 @@ class UnknownParameter(MeshlabError):
         super().__init__(f"there is no parameter {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
-_FORMS = {"constant": 1, "uniform": 2, "lognormal": 2, "exponential": 1, "triangular": 3}
+_FORMS = {"constant": 1, "uniform": 2, "lognormal": 2, "exponential": 1, "triangular": 3, "gamma": 2}
 
 
 def parse_distribution(text: str, source: str = "") -> Distribution:
@@ -178,6 +202,12 @@ def parse_distribution(text: str, source: str = "") -> Distribution:
         raise ValueError(f"{text!r} is no distribution; known: {known}")
     a, b, c = [*(float(number) for number in numbers), 0.0, 0.0][:3]
     return Distribution(kind, a, b, c, source)  # type: ignore[arg-type]
+
+
+def write_distribution(value: Distribution) -> str:
+    """Gives the text that `parse_distribution` reads back to the same bits."""
+    numbers = (value.a, value.b, value.c)[: _FORMS[value.kind]]
+    return " ".join([value.kind, *(repr(float(number)) for number in numbers)])
 
 
 def read_csv(text: str, file: str) -> dict[str, Parameter]:

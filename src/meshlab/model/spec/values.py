@@ -38,14 +38,15 @@ _FORMS = {
     frozenset({"mean"}): "exponential",
     frozenset({"low", "high"}): "uniform",
     frozenset({"low", "mode", "high"}): "triangular",
+    frozenset({"mean", "shape"}): "gamma",
 }
 
 
 def distribution(value: Any) -> Distribution:
-    """Gives the distribution of a duration: ``0.8ms``, or a map of one of the four forms.
+    """Gives the distribution of a duration: ``0.8ms``, or a map of one of the five forms.
 
     ``{median, sigma}`` is lognormal, ``{mean}`` exponential, ``{low, high}`` uniform,
-    ``{low, mode, high}`` triangular; ``source`` may stand beside.
+    ``{low, mode, high}`` triangular, ``{mean, shape}`` gamma; ``source`` may stand beside.
     """
     if isinstance(value, (str, int, float)):
         seconds = parse(value, "duration")
@@ -64,7 +65,7 @@ def distribution(value: Any) -> Distribution:
         raise UnitError(
             f"a distribution with {', '.join(sorted(given)) or 'nothing'} is not known; known are: {forms}"
         )
-    numbers = {k: (_sigma(v) if k == "sigma" else parse(v, "duration")) for k, v in given.items()}
+    numbers = {k: (_bare(k, v) if k in _BARE else parse(v, "duration")) for k, v in given.items()}
     try:
         match kind:
             case "lognormal":
@@ -73,6 +74,8 @@ def distribution(value: Any) -> Distribution:
                 return Distribution.exponential(numbers["mean"], source)
             case "uniform":
                 return Distribution.uniform(numbers["low"], numbers["high"], source)
+            case "gamma":
+                return Distribution.gamma(numbers["mean"], numbers["shape"], source)
             case _:
                 return Distribution.triangular(numbers["low"], numbers["mode"], numbers["high"], source)
     except ValueError:
@@ -80,10 +83,13 @@ def distribution(value: Any) -> Distribution:
         raise UnitError(f"these numbers are no {kind} distribution; {order} is needed") from None
 
 
-def _sigma(value: Any) -> float:
+_BARE = {"sigma": "sigma, the spread of the logarithm,", "shape": "shape, of a gamma distribution,"}
+
+
+def _bare(key: str, value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    raise UnitError(f"sigma, the spread of the logarithm, is a bare number like 0.35, not {value!r}")
+    raise UnitError(f"{_BARE[key]} is a bare number like 0.35, not {value!r}")
 
 
 _DURATION_SCHEMA = {"type": ["string", "number"], "description": "a duration, for example 12ms"}
@@ -93,7 +99,7 @@ Spread = Annotated[
     WithJsonSchema(
         {
             "description": "a duration: constant (12ms), lognormal {median, sigma}, exponential {mean}, "
-            "uniform {low, high} or triangular {low, mode, high}",
+            "uniform {low, high}, triangular {low, mode, high} or gamma {mean, shape}",
             "oneOf": [
                 {"type": ["string", "number"]},
                 {
@@ -101,6 +107,7 @@ Spread = Annotated[
                     "properties": {
                         **dict.fromkeys(("median", "mean", "low", "mode", "high"), _DURATION_SCHEMA),
                         "sigma": {"type": "number"},
+                        "shape": {"type": "number"},
                         "source": {"type": "string"},
                     },
                     "additionalProperties": False,

@@ -144,10 +144,13 @@ def _distribution(d: Distribution) -> Any:
         "lognormal": {"median": d.a, "sigma": d.b},
         "exponential": {"mean": d.a},
         "triangular": {"low": d.a, "mode": d.b, "high": d.c},
+        "gamma": {"mean": d.a, "shape": d.b},
     }
     if d.kind == "constant":
         return _seconds(d.a)
-    data: dict[str, Any] = {k: (v if k == "sigma" else _seconds(v)) for k, v in forms[d.kind].items()}
+    data: dict[str, Any] = {
+        k: (v if k in ("sigma", "shape") else _seconds(v)) for k, v in forms[d.kind].items()
+    }
     return data | ({"source": d.source} if d.source else {})
 
 
