@@ -29,6 +29,7 @@ pytestmark = pytest.mark.skipif(
     "build k8s.io/kubernetes/cmd/kube-apiserver with Go",
 )
 PROCESS = "kube-apiserver-master-1"
+LEASE = ("get", "lease", "master-1", "-n", "kube-node-lease", "-o", "jsonpath={.spec.renewTime}")
 POD = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -102,6 +103,11 @@ def test_a_masters_control_plane_is_a_real_apiserver_that_serves_logs_and_comes_
             await master.until_kubectl("apply", "-f", "-", stdin=json.dumps(POD))
             await master.until_kubectl("wait", "--for=condition=Ready", "pod/seen", "--timeout=20s")
             assert await master.until_kubectl("logs", "seen") == "example/one: a stand-in that runs nothing\n"
+
+            held = await master.until_kubectl(*LEASE)
+            async with asyncio.timeout(60):  # renewed each 10 s
+                while await master.until_kubectl(*LEASE) == held:  # noqa: ASYNC110 - kubectl has no event
+                    await asyncio.sleep(1.0)
 
             first = master.processes.get(PROCESS)
             assert first is not None

@@ -290,6 +290,7 @@ class ClusterHooks:
     async def power_lost(self, machine: Machine) -> None:
         """Cuts a machine off and kills its processes, in that order: no process gets to say goodbye."""
         self._fabric.power(machine.name, False)
+        await self.stop_kubelet(machine)  # else it would ask for pods that are gone
         await self._pods.lose_power(machine.name)  # before their processes, else they would be restarted
         await self.stop_control_plane(machine)  # likewise
         for child in self._processes.running(machine.name):

@@ -220,3 +220,18 @@ def test_deployment_rolls_to_a_new_image(lab: Lab) -> None:
     wait_for(lambda: images() == ["nginx:2"], "one pod of the new image")
     lab.kubectl("delete", "deployment", "web")
     wait_for(lambda: not lab.get("pods", "-l", "app=web")["items"], "the pods to be collected")
+
+
+def test_a_lease_is_replaced_only_by_who_says_which_version_was_seen(lab: Lab) -> None:
+    path = "/apis/coordination.k8s.io/v1/namespaces/default/leases/mine"
+    item = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "mine", "namespace": "default"},
+        "spec": {"holderIdentity": "me"},
+    }
+    lab.kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps(item))  # which also creates it
+    refused = lab.try_kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps(item))
+    assert "metadata.resourceVersion: Invalid value: 0: must be specified for an update" in refused.stderr
+    seen = lab.get("lease", "mine")
+    lab.kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps({**item, "metadata": seen["metadata"]}))

@@ -94,6 +94,14 @@ MISMATCH = {
         "template": {"metadata": {"labels": {"a": "c"}}, "spec": POD["spec"]},
     },
 }
+LEASE_PATH = "/apis/coordination.k8s.io/v1/namespaces/default/leases/mine"
+LEASE = json.dumps(
+    {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "mine", "namespace": "default"},
+    }
+)
 STORY = [
     ("apply -f -", VAULT),
     ("apply -f -", VAULT),
@@ -121,6 +129,8 @@ STORY = [
     ("get configmap c -o yaml", ""),
     ("get pods --field-selector spec.foo=1", ""),
     ("get pods nope", ""),
+    ("create -f -", LEASE),
+    (f"replace --raw {LEASE_PATH} -f -", LEASE),
     ("create namespace default", ""),
     ("delete namespace kube-system --wait=false", ""),
     ("get nodes,pv,pvc,sc", ""),

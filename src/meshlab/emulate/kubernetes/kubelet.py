@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 NODES = BY_PATH[("", "v1", "nodes")]
 PODS = BY_PATH[("", "v1", "pods")]
+_LEASE_NAMESPACE = "kube-node-lease"
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Kubelet:
         self._wake: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._reported: dict[str, Object] = {}
+        self._lease: Object | None = None
         self._server: object | None = None
 
     # --- life --------------------------------------------------------------------------------------------------
@@ -340,14 +342,16 @@ class Kubelet:
             "leaseDurationSeconds": max(1, round(self._times.lease_s)),
             "renewTime": meta.now_micro(),
         }
-        metadata: Object = {"name": name, "namespace": "kube-node-lease"}
-        body = {"apiVersion": LEASES.api_version, "kind": "Lease", "metadata": metadata, "spec": spec}
         try:
-            await self._client.update(LEASES, body, timeout_s=10.0)
+            held = self._lease or await self._client.get(LEASES, _LEASE_NAMESPACE, name, timeout_s=10.0)
+            self._lease = await self._client.update(LEASES, {**held, "spec": spec}, timeout_s=10.0)
         except KubeError as error:
+            self._lease = None  # deleted or written meanwhile: it is read again before the next try
             if error.code != 404:
                 raise
-            await self._client.create(LEASES, body, timeout_s=10.0)
+            metadata: Object = {"name": name, "namespace": _LEASE_NAMESPACE}
+            body = {"apiVersion": LEASES.api_version, "kind": "Lease", "metadata": metadata, "spec": spec}
+            self._lease = await self._client.create(LEASES, body, timeout_s=10.0)
 
     # --- pods --------------------------------------------------------------------------------------------------
 

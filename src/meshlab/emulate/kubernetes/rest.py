@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _JSON = "application/json"
+_CONDITIONAL = ("leases", "poddisruptionbudgets")
+"""Kinds that are replaced only by who says which version was seen (``AllowUnconditionalUpdate`` is false)."""
+_NO_VERSION = "Invalid value: 0: must be specified for an update"
 
 
 def _dumps(body: Any) -> bytes:
@@ -367,10 +370,15 @@ class Rest:
         if info.subresource == "finalize":
             finalizers = (body.get("spec") or {}).get("finalizers") or []
             return await self._finalize(info, finalizers)
+
+        def replaced(live: Object) -> Object:
+            if resource.plural in _CONDITIONAL and not body.get("metadata", {}).get("resourceVersion"):
+                cause = ("metadata.resourceVersion", "FieldValueInvalid", _NO_VERSION)
+                raise status.invalid(resource.plural, resource.group, info.name, [cause])
+            return body
+
         try:
-            return await registry.update(
-                resource, info.namespace, info.name, lambda _: body, how, retry=False
-            )
+            return await registry.update(resource, info.namespace, info.name, replaced, how, retry=False)
         except ApiError as error:
             if error.code == 404 and resource.plural in ("leases", "endpoints") and not info.subresource:
                 return await registry.create(resource, info.namespace, body, how)
