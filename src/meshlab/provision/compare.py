@@ -75,7 +75,11 @@ def _look(
     if step.intent == "ensure" and any(actions[n] is Action.CREATE and n not in results for n in step.needs):
         return Action.CREATE, "", None
     unseen = [need for need in step.needs if actions[need] is Action.UNREACHABLE]
-    probe = _probed(operation, context.within(results=dict(results)), unseen)
+    known = context.within(results=dict(results))
+    probe = _probed(operation, known, unseen)
+    if isinstance(probe, Unreachable):
+        # One look may get lost on a busy machine or path; the second one counts.
+        probe = _probed(operation, known, unseen)
     if isinstance(probe, Unreachable):
         return Action.UNREACHABLE, f"not looked at ({probe.reason})", None
     if isinstance(probe, Absent) and unseen and not operation_changes(step):
