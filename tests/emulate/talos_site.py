@@ -194,7 +194,7 @@ async def cluster(
         await made.close()
 
 
-async def until(holds: Callable[[], Any], what: str, deadline_s: float = 20.0) -> Any:
+async def until(holds: Callable[[], Any], what: str, deadline_s: float = 90.0) -> Any:
     """Polls until something holds; fails with ``what`` when it does not in time."""
     try:
         async with asyncio.timeout(deadline_s):

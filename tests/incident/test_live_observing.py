@@ -78,7 +78,7 @@ def test_the_leaders_power_loss_is_seen_dated_and_survived(tmp_path: Path, clust
                     collect, connections, tmp_path / "logs", quiet=frozenset({leader})
                 )
             seen = observed(observer.samples(), topology)
-            lost = next(i for i in seen.of(leader) if i.state is State.UNREACHABLE)
+            lost = next(i for i in seen.of(leader) if i.state is State.UNREACHABLE and i.end > struck_at)
             assert lost.start == pytest.approx(struck_at, abs=1.0)
             assert any(i.state is State.NO_LEADER and i.start >= struck_at - 1.0 for i in seen.of("etcd"))
             assert seen.state_at("etcd", seen.horizon - 0.3) is State.DEGRADED

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-START_S = 60.0
+START_S = 180.0
 
 
 def chromium() -> str | None:
@@ -74,7 +74,11 @@ class Lab:
                 env={**os.environ, **places, **(env or {})},
                 cwd=root,
             )
-        until(lambda: self._answers(), START_S, "JupyterLab", self._why)
+        try:
+            until(lambda: self._answers(), START_S, "JupyterLab", self._why)
+        except BaseException:
+            self.stop()
+            raise
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self._why()
@@ -111,7 +115,9 @@ class Lab:
     def stop(self) -> None:
         import psutil
 
-        children = psutil.Process(self.process.pid).children(recursive=True)
+        children = []
+        if self.process.poll() is None:
+            children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.terminate()
         try:
             self.process.wait(20)

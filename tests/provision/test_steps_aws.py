@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from meshlab.emulate.aws.backend import MotoBackend
 from meshlab.emulate.aws.cloud import AwsCloud
 from meshlab.emulate.aws.faults import Faults
 from meshlab.live.aws.sweep import find_by_tag
@@ -63,22 +64,36 @@ class Account:
             return find_by_tag(c.aws, kind, {TAG: "hybrid"})
 
 
-@pytest.fixture
-def account(tmp_path: Path) -> Iterator[Account]:
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-
-    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
-
-    cloud = AwsCloud(state_dir=tmp_path)
-    run(cloud.start())
-    yield Account(cloud, Target.for_loopback(tmp_path / "state", aws_endpoint=cloud.endpoint))
-    run(cloud.stop())
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(120)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
+
+
+@pytest.fixture(scope="module")
+def moto(run: Run) -> Iterator[MotoBackend]:
+    """One moto process for all tests here: its start is slow, emptying it is not."""
+    backend = MotoBackend()
+    run(backend.start())
+    yield backend
+    run(backend.stop())
+
+
+@pytest.fixture
+def account(tmp_path: Path, run: Run, moto: MotoBackend) -> Iterator[Account]:
+    run(moto.reset())
+    cloud = AwsCloud(backend=moto, state_dir=tmp_path)
+    run(cloud.start())
+    yield Account(cloud, Target.for_loopback(tmp_path / "state", aws_endpoint=cloud.endpoint))
+    run(cloud.stop())
 
 
 def test_from_nothing_to_three_machines_and_back_to_nothing(account: Account, cluster: Topology) -> None:

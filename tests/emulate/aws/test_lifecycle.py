@@ -11,7 +11,7 @@ from awslab import Lab, refused
 from meshlab.emulate.aws.instances import PowerHooks
 from meshlab.emulate.aws.settings import AwsTimings
 
-_SLOW = AwsTimings(0.3, 0.3, 0.3, 0.3, (0, 0), 0, 0)
+_SLOW = AwsTimings(1.5, 0.3, 0.3, 0.3, (0, 0), 0, 0)
 
 
 def _state(lab: Lab, instance: str) -> str:
