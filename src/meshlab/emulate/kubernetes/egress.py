@@ -12,6 +12,8 @@ import asyncio
 import contextlib
 import ssl
 
+from meshlab.emulate.sockets import dialled
+
 from .apiserver import ServingTls, dial_loopback, load_pair
 from .streams import CONNECT_TIMEOUT_S, Dial
 
@@ -99,7 +101,7 @@ class EgressProxy:
             return 502, f"dial tcp {address}:{port}: {error}", None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                far = await asyncio.open_connection(host, real_port, local_addr=(self._local_addr, 0))
+                far = await asyncio.open_connection(sock=await dialled(host, real_port, self._local_addr))
         except TimeoutError:
             return 504, f"dial tcp {address}:{port}: i/o timeout", None
         except OSError as error:
