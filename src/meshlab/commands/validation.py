@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, answer
+from meshlab.commands.output import Json, answer, table
 
 if TYPE_CHECKING:
     from meshlab.validation.setting import Setting
@@ -49,7 +49,8 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Runs real processes and the simulator side by side. Example: `meshlab validate etcd --repeats 20`"""
-    from meshlab.validation.requests import document_of, setting_of, text_of
+    from meshlab.validation.requests import document_of, setting_of
+    from meshlab.validation.tables import COLUMNS, remarks, rows
 
     setting = setting_of(
         system.value,
@@ -69,7 +70,8 @@ def validate(
     document = asyncio.run(document_of(setting))
     if output is not None:
         _keep(document, setting, output)
-    answer(document, as_json, text_of(document))
+    text = "\n".join([table("", COLUMNS, rows(document)), *remarks(document)])
+    answer(document, as_json, text)
 
 
 def _keep(document: dict[str, Any], setting: Setting, folder: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from meshlab.validation import etcd_trials, vault_trials
+from meshlab.validation import commit, etcd_trials, vault_trials
 from meshlab.validation.etcd_model import SIMULATED, EtcdModel
 from meshlab.validation.machine import Machine, description, measured
 from meshlab.validation.setting import Setting
@@ -31,6 +31,7 @@ SAMPLES = {
     "serving_after_ms": "serving_after",
     "stepped_down_ms": "stepped_down_after",
     "outage_ms": "outages",
+    "latency_ms": "latencies",
 }
 """Samples of a document, and the field of a trial that each comes from."""
 
@@ -49,9 +50,14 @@ async def run_cell(setting: Setting, *, progress: bool = True, simulate: int = S
         etcd_trials.refuse_what_cannot_be(setting)
     with tempfile.TemporaryDirectory(prefix="meshlab-validate-") as temporary:
         folder = Path(temporary)
-        machine = kept(await measured(folder))
         load_before = os.getloadavg()[0]
-        seen = [trial async for trial in _shown(_real(setting, folder), setting, progress)]
+        if setting.measure == "commit":
+            machine, latencies = await commit.real(setting, folder)
+            seen: list[Any] = [latencies]
+        else:
+            machine = await measured(setting, folder)
+            seen = [trial async for trial in _shown(_real(setting, folder), setting, progress)]
+    machine = kept(machine)
     document: Document = {
         "schema": SCHEMA,
         "setting": setting.as_json(),
@@ -71,8 +77,10 @@ def _real(setting: Setting, folder: Path) -> AsyncIterator[Any]:
     return etcd_trials.trials(setting, folder)
 
 
-def _model(setting: Setting, machine: Machine, count: int) -> Iterator[Any]:
+def _model(setting: Setting, machine: Machine, count: int, programs: dict[str, str]) -> Iterator[Any]:
     """The same faults in the simulator."""
+    if setting.measure == "commit":
+        return iter([commit.simulated(setting, machine, count, programs["etcd"])])
     if setting.system == "vault":
         return VaultModel(setting, machine).draws(count)
     return EtcdModel(setting, machine).draws(count)
@@ -102,15 +110,14 @@ def kept(machine: Machine) -> Machine:
     import numpy as np
 
     grid = (np.arange(KEPT) + 0.5) / KEPT
-    return Machine(
-        **{k: [round(float(v), 6) for v in np.quantile(vs, grid)] for k, vs in asdict(machine).items()}
-    )
+    samples = {name: np.quantile(sample, grid) for name, sample in asdict(machine).items() if sample}
+    return Machine(**{name: [round(float(v), 6) for v in sample] for name, sample in samples.items()})
 
 
-def _ms(value: Any) -> list[int]:
+def _ms(value: Any, digits: int | None) -> list[float]:
     """A field of a trial as rounded milliseconds; what never came is left out."""
     values = value if isinstance(value, list) else [value]
-    return [round(1000 * v) for v in values if v is not None and math.isfinite(v)]
+    return [round(1000 * v, digits) for v in values if v is not None and math.isfinite(v)]
 
 
 def _seen(found: Iterable[Any]) -> Document:
@@ -118,7 +125,8 @@ def _seen(found: Iterable[Any]) -> Document:
     trials = list(found)
     side: Document = {"n": len(trials), "terms": [t.terms for t in trials if hasattr(t, "terms")]}
     for name, attribute in SAMPLES.items():
-        side[name] = [v for t in trials for v in _ms(getattr(t, attribute, None))]
+        digits = 2 if name == "latency_ms" else None
+        side[name] = [v for t in trials for v in _ms(getattr(t, attribute, None), digits)]
     return side
 
 
@@ -126,7 +134,7 @@ def simulated_again(document: Document, simulate: int = SIMULATED) -> Document:
     """Gives the document with the simulated side and the comparison computed anew from its inputs."""
     setting = Setting(**document["setting"])
     machine = Machine(**{k: [v / 1000 for v in vs] for k, vs in document["inputs"].items()})
-    side = _seen(_model(setting, machine, simulate))
+    side = _seen(_model(setting, machine, simulate, document["versions"]))
     return document | {
         "simulated": _summary(side),
         "comparison": _comparison(setting, document["real"], side),
@@ -145,6 +153,8 @@ def _comparison(setting: Setting, real: Document, simulated: Document) -> Docume
     for name in SAMPLES:
         if real[name] and simulated[name]:
             found[name] = compare(real[name], simulated[name]).as_json()
+    if setting.measure == "commit":
+        return found
     if setting.fault == "kill-follower":
         found["leader_changed"] = _shares(real["terms"], simulated["terms"], 1)
         return found

@@ -12,26 +12,38 @@ from typing import Any
 
 from meshlab.emulate import binaries
 from meshlab.emulate.addresses import free_port, loopback
-from meshlab.emulate.fabric import Fabric, LinkPolicy
+from meshlab.emulate.fabric import OUTSIDE, Fabric, LinkPolicy
 from meshlab.emulate.processes import ProcessTable
 from meshlab.model.errors import LiveError
 from meshlab.validation.etcd_calls import EtcdCaller, Standing
 from meshlab.validation.setting import Setting
 
 NETWORK = "10.154"
-PEER_PORT = 2380
+CLIENT_PORT, PEER_PORT = 2379, 2380
 
 
-def free_block() -> int:
-    """A third octet of the validation's loopback network that no other validation uses now."""
+_given: set[int] = set()
+
+
+def free_block(port: int = PEER_PORT) -> int:
+    """A third octet of the validation's loopback network that no other group uses now, here or in other processes.
+
+    Raises
+    ------
+    LiveError
+        There is none.
+    """
     for step in range(250):
-        block = 1 + (os.getpid() + step) % 250
+        block = 1 + (7 * os.getpid() + step) % 250
+        if block in _given:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((loopback(f"{NETWORK}.{block}.1"), PEER_PORT))
+                probe.bind((loopback(f"{NETWORK}.{block}.1"), port))
             except OSError:
                 continue
+        _given.add(block)
         return block
     raise LiveError(
         f"every address of {loopback(NETWORK + '.0.0')}/16 is in use: end other validations first"
@@ -69,6 +81,7 @@ class EtcdProcesses:
             self.restore_links()
             for i, name in enumerate(self.names):
                 await self.fabric.expose(name, PEER_PORT, ("127.0.0.1", self._peer_ports[i]))
+                await self.fabric.expose(name, CLIENT_PORT, self.client_address(i))
         await asyncio.gather(*(self.start_member(i) for i in range(len(self.names))))
         await self.settled()
 
@@ -144,8 +157,8 @@ class EtcdProcesses:
         """Puts the delays of the setting on every link."""
         assert self.fabric is not None
         policy = LinkPolicy(delay_s=self.setting.link_delay, jitter_s=self.setting.jitter)
-        for a in self.names:
-            for b in self.names:
+        for a in (OUTSIDE, *self.names):
+            for b in (OUTSIDE, *self.names):
                 if a != b:
                     self.fabric.set_link(a, b, policy)
 
@@ -153,6 +166,12 @@ class EtcdProcesses:
 
     def client_address(self, i: int) -> tuple[str, int]:
         return "127.0.0.1", self._client_ports[i]
+
+    def far_caller(self, i: int) -> EtcdCaller:
+        """A connection to a member over a link like those between members; the caller closes it."""
+        if self.fabric is None:
+            return EtcdCaller(*self.client_address(i))
+        return EtcdCaller(loopback(self.addresses[i]), CLIENT_PORT)
 
     def caller(self, i: int) -> EtcdCaller:
         if i not in self._callers:
@@ -181,7 +200,7 @@ class EtcdProcesses:
         end = time.monotonic() + deadline_s
         everyone = range(len(self.names))
         told: dict[int, Standing] = {}
-        while time.monotonic() < end:
+        while time.monotonic() < end and len(self.table.running()) >= len(self.names):
             told = await self.standings(everyone)
             if len(told) == len(self.names):
                 same = len({(s.leader, s.term, s.applied) for s in told.values()}) == 1
@@ -191,7 +210,9 @@ class EtcdProcesses:
             await asyncio.sleep(0.05)
         silent = [i for i in everyone if i not in told]
         lines = [self._last_line(i) for i in silent or everyone][:1]
-        raise LiveError(f"the etcd group did not settle within {deadline_s:g} s: {told}; {lines}")
+        raise LiveError(
+            f"the etcd group did not settle: {told}; the log of a member that is silent ends: {lines}"
+        )
 
     def _last_line(self, i: int) -> str:
         log = self.log(i)

@@ -9,13 +9,13 @@ import asyncio
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from meshlab.validation import writers
 from meshlab.validation.etcd_group import EtcdProcesses
-from meshlab.validation.setting import Setting
+from meshlab.validation.setting import CannotValidate, Setting
 
 RECORD_BYTES = 256
 WRITES = 300
@@ -26,17 +26,22 @@ ROUND_TRIPS = 200
 class Machine:
     """The measured inputs, in seconds: samples, not fits.
 
-    ``fsync``: appending a record of 256 bytes and fdatasync. ``ask``: a call to one member that needs no disk.
-    ``put``: a put to a one-member group, one closed-loop client.
+    ``fsync``: appending a record of 256 bytes and fdatasync. ``ask``: a call to one member that needs no disk, over a
+    link like those between members, without the delay set on it.
+    ``put``: a put to a one-member group, one closed-loop client. ``work``: between two answers while 64 clients write
+    to a one-member group (only for commit latency). ``together``: like
+    ``fsync``, while as many others as the group has members do the same on the same disk (only for commit latency).
     """
 
     fsync: list[float]
     ask: list[float]
     put: list[float]
+    work: list[float] = field(default_factory=list)
+    together: list[float] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Medians and p99 in milliseconds, for the record."""
-        return {name: spread_ms(sample) for name, sample in asdict(self).items()}
+        return {name: spread_ms(sample) for name, sample in asdict(self).items() if sample}
 
 
 def spread_ms(sample: list[float]) -> dict[str, float]:
@@ -87,36 +92,71 @@ def fsync_times(folder: Path, count: int = WRITES) -> list[float]:
     return times
 
 
-async def measured(folder: Path, *, clients: int = 1, puts: int = ROUND_TRIPS) -> Machine:
-    """Measures this machine with a one-member etcd and, for puts, ``clients`` closed-loop writers."""
+async def measured(setting: Setting, folder: Path) -> Machine:
+    """Measures this machine with a one-member etcd."""
     fsync = fsync_times(folder)
     own = folder / "alone"
     own.mkdir()
-    alone = EtcdProcesses(Setting(members=1, measure="commit", clients=clients), own)
+    alone = EtcdProcesses(one_member(setting), own)
     try:
         await alone.start()
-        ask = []
-        for _ in range(ROUND_TRIPS):
-            start = time.perf_counter()
-            await alone.caller(0).standing()
-            ask.append(time.perf_counter() - start)
-            await asyncio.sleep(0.002)
-        put = await put_latencies(alone, 0, clients, puts, own)
+        ask = await ask_times(alone, ROUND_TRIPS)
+        put = await put_latencies(alone, 0, 1, ROUND_TRIPS, own)
     finally:
         await alone.close()
     return Machine(fsync, ask, put)
 
 
-async def put_latencies(
-    group: EtcdProcesses, member: int, clients: int, puts: int, folder: Path, *, pause_s: float = 0.0
-) -> list[float]:
-    """Has ``clients`` closed-loop writers put to one member; gives the latencies, the first tenth left out."""
-    each = -(-puts // clients)
+async def fsync_times_together(folder: Path, members: int, count: int) -> list[float]:
+    """The same for several writers at once, each with a file of its own."""
+    places = [folder / f"disk-{i}" for i in range(members)]
+    for place in places:
+        place.mkdir(exist_ok=True)
+    found = await asyncio.gather(*(asyncio.to_thread(fsync_times, place, count) for place in places))
+    return [each for times in found for each in times]
+
+
+def one_member(setting: Setting) -> Setting:
+    """The setting of the group of one member, behind the same link as the members of the real one have."""
+    if setting.system == "vault":
+        return Setting(members=1, measure="commit")
+    return replace(setting, members=1, measure="commit")
+
+
+async def ask_times(alone: EtcdProcesses, count: int) -> list[float]:
+    """Round trips of calls that need no disk, over a link like those between members, without the delays set on it."""
+    found = []
+    caller = alone.far_caller(0)
+    try:
+        for k in range(count + 5):
+            start = time.perf_counter()
+            told = await caller.standing(5.0)
+            if told is not None and k >= 5:  # the first ones open the connection
+                found.append(max(0.0, time.perf_counter() - start - 2 * alone.setting.link_delay))
+            await asyncio.sleep(0.002)
+    finally:
+        await caller.close()
+    return found
+
+
+async def puts(
+    group: EtcdProcesses, member: int, clients: int, count: int, folder: Path
+) -> list[writers.Put]:
+    """Has closed-loop writers put to one member; gives the puts that were done, the first of them left out."""
+    each = -(-count // clients)
     path = folder / "latency-puts"
-    orders = writers.Orders(
-        [group.client_address(member)] * clients, str(path), 30.0, pause_s, each + -(-each // 10)
-    )
+    targets = [group.client_address(member)] * clients
+    orders = writers.Orders(targets, str(path), 30.0, 0.0, each + -(-each // 10))
     child = await group.table.spawn("writers", writers.command(orders), log=folder / "writers.log")
     await child.wait()
     done = sorted((put for put in writers.read(path) if put.done), key=lambda put: put.start)
-    return [put.end - put.start for put in done[len(done) // 11 :]]
+    if len(done) < clients:
+        raise CannotValidate(f"the writers do not get through: see {folder / 'writers.log'}")
+    return done[len(done) // 11 :]
+
+
+async def put_latencies(
+    group: EtcdProcesses, member: int, clients: int, count: int, folder: Path
+) -> list[float]:
+    """The latencies of such puts, in seconds."""
+    return [put.end - put.start for put in await puts(group, member, clients, count, folder)]

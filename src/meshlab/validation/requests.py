@@ -43,10 +43,3 @@ async def document_of(setting: Setting) -> dict[str, Any]:
     from meshlab.validation.cell import run_cell
 
     return await run_cell(setting)
-
-
-def text_of(document: dict[str, Any]) -> str:
-    """Gives both distributions side by side, for people."""
-    from meshlab.validation.tables import text
-
-    return text(document)

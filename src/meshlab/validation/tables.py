@@ -1,18 +1,18 @@
-"""A validation document as tables for people."""
+"""A validation document as rows for people."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from meshlab.validation.statistics import name
-from meshlab.views.text_table import text_table
 
+COLUMNS = ("quantity, ms", "side", "n", "p50 [95 %]", "p90 [95 %]", "p99 [95 %]")
 TITLES = {
-    "leader_after_ms": "until a survivor leads",
+    "leader_after_ms": "until there is a new leader",
+    "serving_after_ms": "until a pod answers as active",
     "stepped_down_ms": "until the old leader steps down",
     "outage_ms": "until a writer gets through again",
     "latency_ms": "latency of a put",
-    "serving_after_ms": "until a pod answers as active",
 }
 """What each compared quantity is called."""
 SHARES = {
@@ -22,23 +22,24 @@ SHARES = {
 }
 
 
-def text(document: dict[str, Any]) -> str:
-    """Gives the comparison: a table of quantiles in milliseconds, then the shares."""
-    rows = []
+def rows(document: dict[str, Any]) -> list[list[str]]:
+    """Gives real, simulated and error of each compared quantity, in milliseconds."""
+    found = []
     for key, title in TITLES.items():
-        found = document["comparison"].get(key)
-        if found is None:
+        compared = document["comparison"].get(key)
+        if compared is None:
             continue
         for side in ("real", "simulated"):
-            cells = [f"{q['value']:.4g} [{q['low']:.4g}, {q['high']:.4g}]" for q in found[side]]
-            rows.append([title, side, str(found[f"{side}_n"]), *cells])
-        errors = [f"{found['error_percent'][name(p)]:+.1f} %" for p in (0.5, 0.9, 0.99)]
-        rows.append(["", f"error; KS {found['ks']:.3f}, p {found['p_value']:.2g}", "", *errors])
-    lines = (
-        [text_table("", ("quantity, ms", "side", "n", "p50 [95 %]", "p90 [95 %]", "p99 [95 %]"), rows)]
-        if rows
-        else []
-    )
+            cells = [f"{q['value']:.4g} [{q['low']:.4g}, {q['high']:.4g}]" for q in compared[side]]
+            found.append([title, side, str(compared[f"{side}_n"]), *cells])
+        errors = [f"{compared['error_percent'][name(p)]:+.1f} %" for p in (0.5, 0.9, 0.99)]
+        found.append(["", f"error; KS {compared['ks']:.3f}, p {compared['p_value']:.2g}", "", *errors])
+    return found
+
+
+def remarks(document: dict[str, Any]) -> list[str]:
+    """Gives the shares, and what the numbers belong to."""
+    lines = []
     for key, title in SHARES.items():
         found = document["comparison"].get(key)
         if found is not None:
@@ -47,11 +48,10 @@ def text(document: dict[str, Any]) -> str:
                 f"{title}: real {real['count']} of {real['of']} [{real['low']:.3f}, {real['high']:.3f}], "
                 f"simulated {found['simulated']:.3f}"
             )
-    setting = document["setting"]
-    machine, programs = document["machine"], document["versions"]
+    setting, machine = document["setting"], document["machine"]
     lines.append(
-        f"{', '.join(f'{name} {number}' for name, number in programs.items())}; polled every "
+        f"{', '.join(f'{name} {number}' for name, number in document['versions'].items())}; polled every "
         f"{setting['poll'] * 1000:g} ms; writers wait {setting['client_timeout']:g} s; "
         f"{machine['processor']}, {machine['cpus']} CPUs, load {machine['load']}"
     )
-    return "\n".join(lines)
+    return lines

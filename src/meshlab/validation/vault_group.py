@@ -23,8 +23,7 @@ from meshlab.validation.setting import Setting
 if TYPE_CHECKING:
     import aiohttp
 
-API, CLUSTER, MARKER = 8200, 8201, 2380
-"""Ports; the marker port is bound by nobody, and looked at by :func:`free_block` for a free block of addresses."""
+API, CLUSTER = 8200, 8201
 ACTIVE, STANDBY = 200, 429
 _LED = re.compile(r"^(\S+) .*entering leader state")
 
@@ -55,7 +54,7 @@ class VaultProcesses:
         self.folder = folder
         self.auto_unseal = auto_unseal
         folder.mkdir(parents=True, exist_ok=True)
-        block = _free_vault_block()
+        block = free_block(API)
         self.names = [f"v{i}" for i in range(setting.members)]
         self.hosts = [loopback(f"{NETWORK}.{block}.{i + 1}") for i in range(setting.members)]
         self.table = ProcessTable(folder)
@@ -248,25 +247,3 @@ def _document(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return None
-
-
-_given: set[int] = set()
-
-
-def _free_vault_block() -> int:
-    """A free block that no other group of this process was given."""
-    import socket
-
-    for step in range(250):
-        block = 1 + (os.getpid() * 7 + step) % 250
-        if block in _given:
-            continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((loopback(f"{NETWORK}.{block}.1"), API))
-            except OSError:
-                continue
-        _given.add(block)
-        return block
-    return free_block()
