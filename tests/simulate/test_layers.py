@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from functools import cache
 
@@ -14,7 +15,9 @@ from meshlab.model.distribution import Distribution
 from meshlab.model.spec import reference as read_reference
 from meshlab.parameters import Parameters
 from meshlab.simulate import Fault, Scenario, simulate, standing
+from meshlab.simulate.chains import HEALTH, caught_up, made
 from meshlab.simulate.faults import apply_faults
+from meshlab.simulate.nodes import give_up_nodes
 from meshlab.simulate.overlay import Overlay as Mesh
 from meshlab.simulate.overlay import build_overlay
 from meshlab.simulate.streams import Streams
@@ -188,6 +191,57 @@ def test_a_single_lost_worker_is_told_to_go_but_its_pod_waits_for_it() -> None:
         assert timeline.of("tron")[2].state is State.SYNCING
 
 
+def given_up(lost: dict[str, tuple[float, float]], workers: int) -> tuple[list[float], list[str]]:
+    """When pods are told to go (seconds), and every event, in a site of so many workers beside the three masters."""
+    cluster = Topology(
+        "few", tuple(c for c in reference() if c.name not in ("worker-1", "worker-2", "worker-3"))
+    )
+    worker = reference().machine("worker-1")
+    for number in range(workers):
+        cluster = cluster.with_component(replace(worker, name=f"w{number}", address=f"10.40.1.{number}"))
+    table = Parameters.for_topology(cluster)
+    contact = {}
+    for name, (start, end) in lost.items():
+        contact[name] = Track(True)
+        contact[name].set(start, False)
+        contact[name].set(end, True)
+    always = Track(True)
+    found = give_up_nodes(cluster, table, contact, always, always, Streams(1, 0), 3600.0)
+    return sorted(t for spans in found.evictions.values() for t, _ in spans), [e.text for e in found.events]
+
+
+def test_a_zone_with_no_node_left_is_evicted_one_node_in_ten_seconds() -> None:
+    """Kubernetes, computeZoneState: full disruption of one zone keeps the normal rate, 0.1 nodes/s (D)."""
+    told, _ = given_up({f"w{n}": (100.0, 3000.0) for n in range(5)}, 5)
+    assert len(told) == 5 and 440.0 <= told[0] <= 456.0
+    assert all(later - before >= 10.0 - 1e-9 for before, later in itertools.pairwise(told))
+
+
+def test_a_zone_in_partial_disruption_is_not_evicted_from_the_third_lost_node_on() -> None:
+    """More than two nodes and at least 55 % but not all: 3 of 5. The first two were tainted before."""
+    told, texts = given_up({f"w{n}": (100.0 + 60.0 * n, 3000.0) for n in range(3)}, 5)
+    assert len(told) == 2
+    assert any("no eviction from w2: 3 of 5 nodes of its zone are lost" in text for text in texts)
+    told, _ = given_up({f"w{n}": (100.0 + 60.0 * n, 3000.0) for n in range(2)}, 3)
+    assert len(told) == 2  # two of three are 67 %, but no more than two
+
+
+def test_a_large_zone_in_partial_disruption_is_evicted_slowly() -> None:
+    """D secondary_node_eviction_rate 0.01/s above large_cluster_size_threshold 50; 31 of 52 from the start."""
+    told, _ = given_up({f"w{n}": (100.0, 3500.0) for n in range(31)}, 52)
+    slow = [b - a for a, b in itertools.pairwise(told) if b - a >= 99.0]
+    assert len(slow) >= 20
+
+
+def test_when_no_zone_has_a_node_left_nobody_is_evicted() -> None:
+    """D all_zones_unhealthy; taints that were there are taken away again."""
+    everyone = {m.name: (200.0, 3000.0) for m in reference().control_plane}
+    told, _ = given_up(
+        {"w0": (100.0, 3000.0)} | {f"w{n}": (200.0, 3000.0) for n in range(1, 3)} | everyone, 3
+    )
+    assert told == []
+
+
 def test_a_worker_cut_off_alone_long_enough_restarts_its_pod_when_it_hears_of_it() -> None:
     scenario = Scenario("x", 3600.0, (Fault.partition(("worker-1",), ("us-east-1",), at=100, lasts=900),))
     for timeline in simulate(reference(), scenario, replicates=5).timelines:
@@ -254,3 +308,29 @@ def test_two_thousand_machines_are_arrays_of_classes_not_pairs_of_machines() -> 
     assert len(build_underlay(cluster, scenario).members) <= 20
     timeline = simulate(cluster, scenario, replicates=1).timelines[0]
     assert [str(i.state) for i in timeline.of("mesh")] == ["up", "degraded", "up"]
+
+
+def test_no_blocks_are_made_in_a_halt_and_a_node_catches_up_with_a_tip_that_waits() -> None:
+    """H: Solana 2.5 slots/s; halted from 1000 to 2000 s. 5 slots/s gain 2.5 while it runs and 5 while it stands."""
+    table = Parameters.defaults()
+    halted = Track(False)
+    halted.set(1000.0, True, "halt")
+    halted.set(2000.0, False, "over")
+    assert made(0.0, 3000.0, "solana", table, halted) == pytest.approx(2000 * 2.5)
+    assert made(1200.0, 1300.0, "solana", table, halted) == 0.0
+    assert caught_up(128.0 + 500.0, 1000.0, "solana", table, 5.0, halted) == pytest.approx(100.0)
+    assert caught_up(128.0 + 500.0, 0.0, "solana", table, 5.0, halted) == pytest.approx(200.0)
+    assert caught_up(128.0 + 3000.0, 0.0, "solana", table, 5.0, halted) == pytest.approx(1000.0 + 500.0 / 5)
+    assert caught_up(128.0 + 100.0, 2500.0, "solana", table, 2.0, halted) == float("inf")
+    assert caught_up(100.0, 0.0, "tron", table, 4.0) == pytest.approx(80 / (4 - 1 / 3))
+    assert set(HEALTH) == {"solana", "ethereum", "tron"} and not any(h.restart_safe for h in HEALTH.values())
+
+
+def test_only_the_network_of_a_chain_can_halt() -> None:
+    from meshlab.model import InputError
+    from meshlab.simulate.checks import check_scenario
+
+    check_scenario(Scenario("x", 100.0, (Fault.halt("tron", 10.0, 20.0),)), reference())
+    for name in ("vault", "worker-1"):
+        with pytest.raises(InputError, match=r"only the network of a chain can halt.*the chains here: solana"):
+            check_scenario(Scenario("x", 100.0, (Fault.halt(name, 10.0),)), reference())

@@ -94,6 +94,14 @@ def _names(index: int, fault: Fault, topology: Topology) -> Iterator[Finding]:
                 f"only a machine can have {fault.kind!r}; {name!r} is a {component.kind}",
                 "name a machine, one fault for each",
             )
+        elif fault.kind == "halt" and not (isinstance(component, Workload) and component.role != "vault"):
+            chains = [w.name for w in topology.workloads if w.role != "vault"]
+            yield Finding(
+                index,
+                fault.kind,
+                f"only the network of a chain can halt; {name!r} is a {component.kind}",
+                f"the chains here: {', '.join(chains)}" if chains else "this topology runs no chain",
+            )
         elif fault.kind == "fail" and not isinstance(component, FAILING):
             yield Finding(index, fault.kind, f"a {component.kind} cannot fail: {name!r}")
         elif fault.kind in ("partition", "degrade") and not isinstance(

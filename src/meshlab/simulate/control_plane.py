@@ -1,11 +1,9 @@
-"""Layer 5, control plane: the Kubernetes API as its clients see it, node leases, taints, evictions.
+"""Layer 5, control plane: the Kubernetes API as its clients see it, its controllers, the nodes it hears of.
 
 The rules (parameters.md D, T.5): an API server answers while its machine runs, its own etcd member follows a
 leader, and that leader has its quorum. A silent one stays in KubePrism's list for 15-35 s, so some new
-connections fail: `degraded`. Requests in flight to a lost etcd leader wait for etcd's 7 s time-out. A node
-that does not renew its lease is Unknown 40-55 s after it was lost, its pods are told to go 300 s later;
-evictions stop in a zone of which 55 % are gone (clusters up to 50 nodes). Pods of a node that is only cut off
-run on, and are stopped when the node hears of their deletion.
+connections fail: `degraded`. Requests in flight to a lost etcd leader wait for etcd's 7 s time-out. What becomes
+of nodes that are not heard of is in `nodes`.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ from meshlab.model.states import State
 from meshlab.model.timeline import Event, Interval, Lane
 from meshlab.model.units import duration
 from meshlab.simulate.faults import Faults
+from meshlab.simulate.nodes import give_up_nodes
 from meshlab.simulate.overlay import Overlay
 from meshlab.simulate.quorums import Group
 from meshlab.simulate.scenario import FOREVER
@@ -72,7 +71,13 @@ def run_control_plane(
     listed = {m: _listed(m, servers[m], faults, parameters, streams) for m in api.members}
     _states(api, found, servers, listed, parameters, faults, etcd, horizon)
     controller = _controller(topology, parameters, servers, found, streams, horizon)
-    _leases(topology, parameters, faults, overlay, api, controller, found, streams, horizon)
+    for machine in topology.machines:
+        contact = reached(machine.name, api.members, faults, overlay)
+        if not all(contact.values):
+            found.contact[machine.name] = contact
+    given_up = give_up_nodes(topology, parameters, found.contact, controller, found.answers, streams, horizon)
+    found.evictions = given_up.evictions
+    found.events += given_up.events
     return found
 
 
@@ -233,66 +238,6 @@ def _because_of_etcd(etcd: Group | None, now: float) -> str:
         return ""
     at = next((i for i in etcd.intervals if i.start <= now < i.end), None)
     return "" if at is None or at.state.serving else f"etcd is {at.state}: {at.cause}"
-
-
-def _leases(
-    topology: Topology,
-    parameters: Parameters,
-    faults: Faults,
-    overlay: Overlay,
-    api: Service,
-    controller: Track[bool],
-    found: ControlPlane,
-    streams: Streams,
-    horizon: float,
-) -> None:
-    """Finds the nodes whose leases run out, and tells their pods to go."""
-    lost: dict[str, list[tuple[float, float]]] = {}
-    for machine in topology.machines:
-        contact = reached(machine.name, api.members, faults, overlay)
-        spans = [(s, e) for s, e, value, _ in contact.spans(FOREVER) if not value and s < horizon]
-        if spans:
-            found.contact[machine.name] = contact
-            lost[machine.name] = spans
-    value = parameters.value
-    zones: dict[str, list[str]] = {}
-    for machine in topology.machines:
-        zones.setdefault(machine.zone or machine.site, []).append(machine.name)
-    for machine in topology.machines:
-        rng = streams.of(f"{machine.name}/lease")
-        for start, end in lost.get(machine.name, ()):
-            unknown = (
-                start
-                + value("node.grace")
-                - float(parameters.distribution("node.lease-phase").sample(rng))
-                + float(parameters.distribution("node.monitor").sample(rng))
-            )
-            unknown = controller.next_at(unknown, True)
-            if unknown >= min(end, horizon) or not found.answers.at(unknown):
-                continue
-            found.events.append(
-                Event(unknown, machine.name, f"node {machine.name} is Unknown: no lease", "node")
-            )
-            told = unknown + value("node.toleration")
-            if told >= min(end, horizon) or not found.answers.at(told):
-                continue
-            zone = zones[machine.zone or machine.site]
-            gone = [n for n in zone if any(s <= told < e for s, e in lost.get(n, ()))]
-            if len(gone) / len(zone) >= value("node.unhealthy-zone") and len(zone) > 1:
-                text = (
-                    f"no eviction from {machine.name}: {len(gone)} of {len(zone)} nodes of its zone are lost"
-                )
-                found.events.append(Event(told, machine.name, text, "eviction"))
-                continue
-            found.events.append(
-                Event(
-                    told,
-                    machine.name,
-                    f"pods of {machine.name} are told to go; local volumes keep them",
-                    "eviction",
-                )
-            )
-            found.evictions.setdefault(machine.name, []).append((told, end))
 
 
 def reached(machine: str, members: tuple[str, ...], faults: Faults, overlay: Overlay) -> Track[bool]:

@@ -23,7 +23,8 @@ class Faults:
     """What the scenario does to the parts.
 
     ``power`` holds up, down or booting for every machine that ever leaves ``up``; ``frozen`` the machines
-    that are paused; ``broken`` the other components that fail; ``disks`` (machine, at, lasts) the lost ones;
+    that are paused; ``broken`` the other components that fail; ``halted`` the chains (by workload) whose whole
+    network makes no blocks, which is nothing that our own parts do; ``disks`` (machine, at, lasts) the lost ones;
     ``clean_stops`` when a machine's services are stopped in order (a restart, not a loss of power).
     Machines and components that a scenario does not touch are not in it: see `powered` and `works`.
     """
@@ -31,6 +32,7 @@ class Faults:
     power: dict[str, Track[State]] = field(default_factory=dict)
     frozen: dict[str, Track[bool]] = field(default_factory=dict)
     broken: dict[str, Track[bool]] = field(default_factory=dict)
+    halted: dict[str, Track[bool]] = field(default_factory=dict)
     disks: list[tuple[str, float, float]] = field(default_factory=list)
     clean_stops: dict[str, set[float]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -40,6 +42,9 @@ class Faults:
 
     def frozen_of(self, machine: str) -> Track[bool]:
         return self.frozen.get(machine) or _NEVER
+
+    def halted_of(self, chain: str) -> Track[bool]:
+        return self.halted.get(chain) or _NEVER
 
     def broken_of(self, component: str) -> Track[bool]:
         return self.broken.get(component) or _NEVER
@@ -57,6 +62,7 @@ def apply_faults(topology: Topology, scenario: Scenario, parameters: Parameters,
     off: dict[str, list[Window]] = {}
     windows: dict[str, list[Window]] = {}
     frozen: dict[str, list[Window]] = {}
+    halted: dict[str, list[Window]] = {}
     for fault in sorted(scenario.faults, key=lambda f: f.at):
         found.events.append(Event(fault.at, fault.names[0], str(fault), "fault"))
         if fault.kind in ("fail", "restart"):
@@ -65,12 +71,16 @@ def apply_faults(topology: Topology, scenario: Scenario, parameters: Parameters,
                 found.clean_stops.setdefault(fault.targets[0], set()).add(fault.at)
         elif fault.kind == "pause":
             frozen.setdefault(fault.targets[0], []).append((fault.at, fault.until, _cause(fault)))
+        elif fault.kind == "halt":
+            halted.setdefault(fault.targets[0], []).append((fault.at, fault.until, _cause(fault)))
         elif fault.kind == "lose-disk":
             found.disks.append((fault.targets[0], fault.at, fault.lasts))
     for name, parts in windows.items():
         found.broken[name] = _windows_track(parts)
     for name, parts in frozen.items():
         found.frozen[name] = _windows_track(parts)
+    for name, parts in halted.items():
+        found.halted[name] = _windows_track(parts)
     discovery, orchestrator = topology.discovery, topology.orchestrator
     if discovery and discovery.within and discovery.within in found.broken:
         found.broken.setdefault(discovery.name, found.broken[discovery.within])
@@ -106,6 +116,8 @@ def _cause(fault: Fault) -> str:
     match fault.kind:
         case "restart":
             return f"{name} was restarted at {when}"
+        case "halt":
+            return f"the network of {name} halted at {when}"
         case "pause":
             return f"{name} was paused at {when}"
         case _:

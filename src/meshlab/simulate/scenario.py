@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from meshlab.model.units import duration
 
-Kind = Literal["fail", "partition", "degrade", "restart", "lose-disk", "pause"]
+Kind = Literal["fail", "partition", "degrade", "restart", "lose-disk", "pause", "halt"]
 FOREVER = math.inf
 
 
@@ -70,6 +70,11 @@ class Fault:
     def pause(cls, machine: str, at: float, lasts: float = FOREVER) -> Fault:
         return cls("pause", at, (machine,), lasts)
 
+    @classmethod
+    def halt(cls, chain: str, at: float, lasts: float = FOREVER) -> Fault:
+        """The whole network of a chain stops making blocks; our nodes of it are well."""
+        return cls("halt", at, (chain,), lasts)
+
     @property
     def until(self) -> float:
         return self.at + self.lasts
@@ -91,6 +96,8 @@ class Fault:
                 what = f"{self.targets[0]} loses its data disk"
             case "pause":
                 what = f"{self.targets[0]} is paused"
+            case "halt":
+                what = f"the network of {self.targets[0]} halts"
             case "partition":
                 arrow = " (only what the first sends to the second is lost)"
                 what = f"no way between {sides}{arrow if self.direction == 'forward' else ''}"

@@ -24,6 +24,7 @@ _FAULT_KEYS: dict[Kind, tuple[str, ...]] = {
     "restart": ("at", "restart"),
     "lose-disk": ("at", "lose-disk", "for"),
     "pause": ("at", "pause", "for"),
+    "halt": ("at", "halt", "for"),
 }
 _ALL_FAULT_KEYS = sorted({key for keys in _FAULT_KEYS.values() for key in keys})
 

@@ -4,6 +4,8 @@ A chain pod never moves: its data is on one machine. It goes down with the machi
 and is `syncing` until its lag is below its chain's health limit. A worker that is only cut off from the
 control plane keeps running its pods, and a chain's clients and peers do not come through the cluster's own
 mesh: so the chain stays `up` (parameters.md D), while the machine is `unreachable` from the control plane.
+While the whole network of a chain is halted its node is well and says so, and has nothing new to tell: `degraded`,
+not down. Nothing restarts it, and nothing that could be restarted would help (parameters.md B).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 from meshlab.model.states import State
 from meshlab.model.timeline import Interval, Lane
 from meshlab.model.units import duration
+from meshlab.simulate.chains import caught_up, made
 from meshlab.simulate.control_plane import ControlPlane
 from meshlab.simulate.faults import Faults, merged
 from meshlab.simulate.scenario import FOREVER
@@ -40,8 +43,31 @@ def run_chains(
     found: list[Interval] = []
     for workload in topology.workloads:
         if workload.role != "vault":
-            found += _chain(workload, parameters, faults, control, streams, horizon)
+            lanes = _chain(workload, parameters, faults, control, streams, horizon)
+            found += _halted(workload, lanes, faults, horizon)
     return found
+
+
+def _halted(workload: Workload, intervals: list[Interval], faults: Faults, horizon: float) -> list[Interval]:
+    """Gives the intervals with those in which the node is up and its network stands still as `degraded`."""
+    halted = faults.halted_of(workload.name)
+    if halted.constant or not intervals:
+        return intervals
+    lane: Lane | None = None
+    cuts = sorted({0.0, *(i.start for i in intervals), *(t for t in halted.times if t < horizon)})
+    for now in cuts:
+        own = next(i for i in intervals if i.start <= now < i.end)
+        state, why = own.state, own.cause
+        if state is State.UP and halted.at(now):
+            state = State.DEGRADED
+            why = f"{halted.cause_at(now)}; the pod is healthy, there are no new blocks"
+        elif state is State.UP and lane is not None and lane.state is State.DEGRADED and own.start != now:
+            why = "the network makes blocks again"
+        if lane is None:
+            lane = Lane(workload.name, state, why)
+        else:
+            lane.at(now, state, why)
+    return lane.until(horizon) if lane else intervals
 
 
 def _chain(
@@ -103,9 +129,13 @@ def _replica(
             if way == "resume":
                 warm = 0.0
             lag = end - start + warm
-            catch = _catch_up(
-                role, lag, parameters, float(parameters.distribution(f"{role}.catch-up").sample(rng))
-            )
+            rate = float(parameters.distribution(f"{role}.catch-up").sample(rng))
+            halted = faults.halted_of(workload.name)
+            if halted.constant:
+                catch = _catch_up(role, lag, parameters, rate)
+            else:
+                behind = made(start, end + warm, role, parameters, halted)
+                catch = caught_up(behind, end + warm, role, parameters, rate, halted)
             fresh = float(parameters.distribution(f"{role}.resync").sample(rng))
             took = warm + min(catch, fresh)
             text = f"{workload.name} starts again {duration(lag)} behind" + (
@@ -123,11 +153,7 @@ def _catch_up(role: str, lag: float, parameters: Parameters, rate: float) -> flo
 
     Blocks come at 1/t per second and are processed at `rate`: the lag falls by rate - 1/t blocks per second.
     """
-    grows = 1 / parameters.value(f"{role}.block-time")
-    behind = lag * grows - parameters.value(f"{role}.health-limit")
-    if behind <= 0:
-        return 0.0
-    return behind / (rate - grows) if rate > grows else FOREVER
+    return caught_up(lag / parameters.value(f"{role}.block-time"), 0.0, role, parameters, rate)
 
 
 def _outages(
