@@ -11,6 +11,7 @@ from collections.abc import Callable
 import typer
 
 from meshlab.commands import (
+    availability,
     bringup,
     calibration,
     design,
@@ -37,7 +38,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": design.show,
     "import": design.import_,
     "simulate": design.simulate,
-    "availability": design.availability,
+    "availability": availability.availability,
+    "latency": planning.latency,
     "capacity": planning.capacity,
     "cost": planning.cost,
     "advise": planning.advise,

@@ -9,7 +9,7 @@ import pytest
 from meshlab.model import Disk, Distribution
 from meshlab.model.spec import reference
 from meshlab.planning import commit_latency, fits
-from meshlab.planning.latency import WIREGUARD_DELAY
+from meshlab.planning.latency.network import WIREGUARD_DELAY
 
 
 def with_constant_delays(latency: float, fsync: float):  # type: ignore[no-untyped-def]

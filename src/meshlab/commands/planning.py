@@ -1,4 +1,4 @@
-"""Commands that answer planning questions: capacity, cost, advise."""
+"""Commands that answer planning questions: latency, capacity, cost, advise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,76 @@ if TYPE_CHECKING:
     from meshlab.model import Estimate, Topology
     from meshlab.planning import Fit, Recovery, Resource
     from meshlab.planning.advise import Action, Advice
+    from meshlab.planning.latency import Latency
     from meshlab.planning.tables import Row
+
+
+def latency(
+    spec: Spec,
+    request: Annotated[str, typer.Option("--request", help="one kind of request instead of all")] = "",
+    load: Annotated[
+        float, typer.Option("--load", min=0, help="requests of the kind a second; 0 is at rest")
+    ] = 0,
+    without: Annotated[
+        str, typer.Option("--without", help="what is down, by name, separated by commas: us-east-1a")
+    ] = "",
+    samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
+    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Says how long requests take, hop by hop. Example: `meshlab latency data/reference.yaml --request api-write`"""
+    import time
+
+    from meshlab.planning.latency import REQUESTS, NoSuchRequest, advised, timers
+    from meshlab.planning.latency import latency as of_request
+
+    topology = topology_of(spec)
+    down = [name.strip() for name in without.split(",") if name.strip()]
+    start = time.perf_counter()
+    found: list[Latency] = []
+    for kind in [request] if request else list(REQUESTS):
+        try:
+            found.append(of_request(topology, kind, load=load, without=down, samples=samples, seed=seed))
+        except NoSuchRequest:
+            if request:
+                raise
+    timed = []
+    for group in topology.raft_groups:
+        if group.engine == "etcd":
+            now = timers(topology, group, group.heartbeat, group.election)
+            better = timers(topology, group, *advised(topology, group))
+            timed.append({"group": group.name, "now": now.to_dict(), "advised": better.to_dict()})
+    document = {
+        "load_per_s": load,
+        "without": down,
+        "requests": [one.to_dict() for one in found],
+        "timers": timed,
+        "elapsed_s": time.perf_counter() - start,
+    }
+    answer(document, as_json, _latency_told(found))
+
+
+def _latency_told(found: list[Latency]) -> str:
+    rows = []
+    for one in found:
+        trouble = [f"saturated: {one.saturated}"] if one.saturated else []
+        trouble += [f"{one.failing:.0%} find no way"] if one.failing and not one.saturated else []
+        rows.append(
+            [
+                one.request,
+                *(_time(quantile.value) for quantile in (one.p50, one.p95, one.p99)),
+                one.dominant,
+                f"{one.most:,.0f}" if one.most < 1e9 else "",
+                "; ".join(trouble),
+            ]
+        )
+    return table("", ["request", "p50", "p95", "p99", "mostly", "at most a second", ""], rows)
+
+
+def _time(seconds: float) -> str:
+    from meshlab.model.units import duration
+
+    return "never" if seconds == float("inf") else duration(seconds)
 
 
 def capacity(

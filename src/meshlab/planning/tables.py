@@ -31,6 +31,11 @@ def traffic() -> dict[str, Row]:
     return {row["quantity"]: _row(row) for row in _rows("traffic.csv")}
 
 
+def latencies() -> dict[str, Row]:
+    """Gives what the stations of a request's way take, by quantity."""
+    return {row["quantity"]: _row(row) for row in _rows("latency.csv")}
+
+
 def growth() -> dict[tuple[str, str], Row]:
     """Gives sizes and growth by (workload, quantity)."""
     return {(row["workload"], row["quantity"]): _row(row) for row in _rows("growth.csv")}

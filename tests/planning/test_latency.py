@@ -1,0 +1,151 @@
+"""Latency of requests against closed forms, queueing theory, and the simulator's own commit path."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from meshlab.model import Disk, Distribution, Topology
+from meshlab.model.spec import reference
+from meshlab.planning.latency import REQUESTS, NoSuchRequest, advised, latency, timers
+from meshlab.planning.latency.commit import commit_at_rest, commit_under_load
+from meshlab.planning.latency.queueing import Queue
+from meshlab.simulate.commit_latency import CommitPath, Costs
+
+
+def with_links(way: Distribution, loss: float = 0.0) -> Topology:
+    cluster = reference()
+    for link in cluster.links:
+        cluster = cluster.with_component(replace(link, latency=way, loss=loss))
+    return cluster
+
+
+def test_at_rest_a_commit_is_the_quorums_slowest_disk_and_way() -> None:
+    own, there = np.array([0.010]), np.array([[0.001], [0.040]])
+    disks, back = np.array([[0.004], [0.004]]), np.array([[0.002], [0.040]])
+    assert commit_at_rest(own, there, disks, back, 2) == pytest.approx([0.010])
+    assert commit_at_rest(np.array([0.001]), there, disks, back, 2) == pytest.approx([0.007])
+    assert commit_at_rest(own, there, disks, back, 3) == pytest.approx([0.084])
+
+
+def test_far_apart_entries_under_load_commit_as_at_rest() -> None:
+    rng = np.random.default_rng(0)
+    own, there, disks, back = rng.random(50), rng.random((2, 50)), rng.random((2, 50)), rng.random((2, 50))
+    wait, commit = commit_under_load(np.arange(50) * 100.0, own, there, disks, back, 2)
+    assert wait == pytest.approx(np.zeros(50))
+    assert commit == pytest.approx(commit_at_rest(own, there, disks, back, 2))
+
+
+def test_entries_that_come_while_the_leader_writes_share_the_next_write() -> None:
+    arrivals = np.array([0.0, 0.1, 0.2, 0.3])
+    nothing = np.empty((0, 4))
+    wait, commit = commit_under_load(arrivals, np.full(4, 1.0), nothing, nothing, nothing, 1)
+    assert wait == pytest.approx([0.0, 0.9, 0.8, 0.7])
+    assert commit == pytest.approx([1.0, 1.0, 1.0, 1.0])
+
+
+def test_one_client_alone_sees_what_the_simulators_commit_path_gives() -> None:
+    """Two models, written apart: no overhead, no work, one closed-loop client; medians within 2 %."""
+    rng = np.random.default_rng(4)
+    fsync, hop = Distribution.lognormal(0.001, 0.3), Distribution.lognormal(0.0005, 0.3)
+    costs = Costs(
+        overhead=lambda: 0.0,
+        work=lambda: 0.0,
+        fsync=lambda: float(fsync.sample(rng)),
+        hop=lambda: float(hop.sample(rng)),
+    )
+    theirs = CommitPath(3, 1, costs).run(8_000)
+    size = (2, 8_000)
+    draw = lambda spread, shape: np.asarray(spread.sample(rng, shape))  # noqa: E731
+    ours = commit_at_rest(draw(fsync, 8_000), draw(hop, size), draw(fsync, size), draw(hop, size), 2)
+    assert float(np.median(theirs)) == pytest.approx(float(np.median(ours)), rel=0.02)
+
+
+@pytest.mark.parametrize("servers", [1, 3])
+def test_the_wait_for_a_processor_is_erlangs(servers: int) -> None:
+    """M/M/c simulated by Kiefer and Wolfowitz' recursion; mean wait within 6 % (4 standard errors at this size)."""
+    rng = np.random.default_rng(servers)
+    queue, rate, count = Queue(servers, 1.0), 0.7 * servers, 200_000
+    gaps, works = rng.exponential(1 / rate, count).tolist(), rng.exponential(1.0, count).tolist()
+    busy, waits = [0.0] * servers, 0.0
+    for gap, work in zip(gaps, works, strict=True):
+        busy = sorted(max(0.0, left - gap) for left in busy)
+        waits += busy[0]
+        busy[0] += work
+    assert waits / count == pytest.approx(queue.mean_wait(rate), rel=0.06)
+    assert float(queue.sample(rate, count, rng).mean()) == pytest.approx(queue.mean_wait(rate), rel=0.03)
+
+
+def test_every_kind_of_request_is_answered_on_the_reference() -> None:
+    for kind in REQUESTS:
+        found = latency(reference(), kind, samples=2_000)
+        assert 0 < found.p50.low <= found.p50.value <= found.p95.value <= found.p99.value, kind
+        assert sum(share.of_mean for share in found.shares) == pytest.approx(1.0)
+        assert found.dominant in {share.name for share in found.shares}
+
+
+def test_a_control_plane_90_ms_away_is_dominated_by_the_way_there() -> None:
+    far = with_links(Distribution.constant(0.045))
+    found = latency(far, "kubelet-api", samples=2_000)
+    assert (
+        0.27 < found.p50.value < 0.31
+    )  # to the API, to the leader two times of three, and the quorum: 90 ms each
+    assert {share.kind for share in found.shares if share.of_mean > 0.25} <= {"network", "quorum"}
+
+
+def test_without_a_zone_a_put_still_commits_and_without_two_it_does_not() -> None:
+    assert latency(reference(), "etcd-put", without=["us-east-1a"], samples=2_000).failing == 0
+    gone = latency(reference(), "etcd-put", without=["us-east-1a", "us-east-1b"], samples=2_000)
+    assert gone.failing == 1
+    assert gone.to_dict()["p50"]["value"] is None
+
+
+def test_a_load_that_a_station_cannot_keep_up_with_names_it() -> None:
+    most = latency(reference(), "etcd-put", samples=500).most
+    assert latency(reference(), "etcd-put", load=most / 4, samples=2_000).saturated == ""
+    over = latency(reference(), "etcd-put", load=most * 1.1, samples=500)
+    assert over.saturated == "etcd leader"
+
+
+def test_latency_grows_with_the_load() -> None:
+    medians = [
+        latency(reference(), "etcd-put", load=rate, samples=10_000).p99.value for rate in (0, 2_000, 6_000)
+    ]
+    assert medians[0] < medians[1] < medians[2]
+
+
+def test_a_slow_disk_under_one_leader_shows_in_the_tail() -> None:
+    cluster = reference()
+    slow = replace(
+        cluster.machine("master-1"), disks=(Disk("x", 1e11, system=True, fsync=Distribution.constant(0.05)),)
+    )
+    found = latency(cluster.with_component(slow), "etcd-put", samples=6_000)
+    assert found.p50.value < 0.01
+    assert found.p99.value > 0.05
+
+
+def test_an_unknown_kind_is_an_error_with_the_known_ones() -> None:
+    with pytest.raises(NoSuchRequest, match="known: api-read"):
+        latency(reference(), "teleport")
+
+
+def test_near_members_keep_etcds_defaults_and_far_ones_get_longer_timers() -> None:
+    cluster = reference()
+    assert advised(cluster, cluster.raft_group("etcd")) == (0.1, 1.0)
+    far = with_links(Distribution.constant(0.045))
+    heartbeat, election = advised(far, far.raft_group("etcd"))
+    assert heartbeat == pytest.approx(0.15)  # 1.5 round trips of 90 ms, rounded up to 50 ms
+    assert election == pytest.approx(1.5)
+
+
+def test_failover_and_false_elections_are_the_published_arithmetic() -> None:
+    """parameters.md A: the least of two draws from 10..19 ticks is 12.85 ticks; less half a heartbeat."""
+    lossy = with_links(Distribution.constant(0.001), loss=0.01)
+    found = timers(lossy, lossy.raft_group("etcd"), 0.1, 1.0)
+    assert found.failover == pytest.approx(1.285 - 0.05)
+    # Three losses in a row hold a stream back 1.4 s, two 0.6 s: gaps of 0.9-1.3 s need three, of 1.4-1.8 s four.
+    three = sum(limit - 0.101 <= 1.4 for limit in np.arange(1.0, 1.95, 0.1))
+    expected = 2 * 864_000 * (three * 0.01**3 + (10 - three) * 0.01**4) / 10
+    assert found.false_elections == pytest.approx(expected)
