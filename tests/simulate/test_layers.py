@@ -332,5 +332,7 @@ def test_only_the_network_of_a_chain_can_halt() -> None:
 
     check_scenario(Scenario("x", 100.0, (Fault.halt("tron", 10.0, 20.0),)), reference())
     for name in ("vault", "worker-1"):
-        with pytest.raises(InputError, match=r"only the network of a chain can halt.*the chains here: solana"):
+        with pytest.raises(
+            InputError, match=r"only the network of a chain can halt.*the chains here: solana"
+        ):
             check_scenario(Scenario("x", 100.0, (Fault.halt(name, 10.0),)), reference())

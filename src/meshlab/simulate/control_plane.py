@@ -30,13 +30,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class ControlPlane:
-    """What the control plane does: the API's intervals, when it answers at all, which pods are told to go."""
+    """What the control plane does: the API's intervals, when it answers at all, which pods are told to go.
+
+    ``servers`` says when each API server answers, ``listed`` when KubePrism offers it.
+    """
 
     intervals: list[Interval] = field(default_factory=list)
     answers: Track[bool] = field(default_factory=lambda: Track(True))
     evictions: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     contact: dict[str, Track[bool]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    servers: dict[str, Track[bool]] = field(default_factory=dict)
+    listed: dict[str, Track[bool]] = field(default_factory=dict)
 
     def pods_known(self, machine: str, time: float) -> float:
         """Gives when a kubelet that starts at `time` has learnt of its pods from the API; maybe never.
@@ -69,6 +74,7 @@ def run_control_plane(
         return found
     servers = {m: _server(m, api, topology, parameters, faults, etcd, streams, horizon) for m in api.members}
     listed = {m: _listed(m, servers[m], faults, parameters, streams) for m in api.members}
+    found.servers, found.listed = servers, listed
     _states(api, found, servers, listed, parameters, faults, etcd, horizon)
     controller = _controller(topology, parameters, servers, found, streams, horizon)
     for machine in topology.machines:

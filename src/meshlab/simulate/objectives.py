@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from meshlab.model.states import SERVICES, State
 from meshlab.model.timeline import Interval, Lane, Timeline
+from meshlab.simulate.clients import REQUESTS, client_intervals
 from meshlab.simulate.control_plane import reached
 from meshlab.simulate.faults import Faults
 from meshlab.simulate.overlay import Overlay
@@ -35,17 +36,36 @@ class ServiceOutlook:
 
 def outlooks(timelines: Sequence[Timeline], horizon: float) -> dict[str, ServiceOutlook]:
     """Gives every service's outlook."""
-    import numpy as np
-
     found: dict[str, ServiceOutlook] = {}
     for service in SERVICES:
         if not any(service in timeline.components for timeline in timelines):
             continue
-        downtimes = np.array([timeline.downtime(service) for timeline in timelines])
-        p05, p50, p95 = (float(q) for q in np.quantile(downtimes, [0.05, 0.5, 0.95]))
-        mean = float(downtimes.mean())
-        found[service] = ServiceOutlook(mean, p05, p50, p95, 1 - mean / horizon)
+        found[service] = _outlook([timeline.downtime(service) for timeline in timelines], horizon)
     return found
+
+
+def client_outlooks(timelines: Sequence[Timeline], horizon: float) -> dict[str, dict[str, ServiceOutlook]]:
+    """Gives for every service and kind of request how long it got no answer; nothing for services not there."""
+    found: dict[str, dict[str, ServiceOutlook]] = {}
+    for service, kinds in REQUESTS.items():
+        if not any(service in timeline.components for timeline in timelines):
+            continue
+        found[service] = {
+            kind: _outlook(
+                [sum(i.length for i in client_intervals(timeline, service, kind)) for timeline in timelines],
+                horizon,
+            )
+            for kind in kinds
+        }
+    return found
+
+
+def _outlook(downtimes: Sequence[float], horizon: float) -> ServiceOutlook:
+    import numpy as np
+
+    p05, p50, p95 = (float(q) for q in np.quantile(downtimes, [0.05, 0.5, 0.95]))
+    mean = float(np.mean(downtimes))
+    return ServiceOutlook(mean, p05, p50, p95, 1 - mean / horizon)
 
 
 def machine_lanes(topology: Topology, faults: Faults, overlay: Overlay, horizon: float) -> list[Interval]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from meshlab.model.timeline import Timeline
-from meshlab.simulate.objectives import ServiceOutlook
+from meshlab.simulate.objectives import ServiceOutlook, client_outlooks
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Prediction:
             )
 
         return min(self.timelines, key=distance)
+
+    @cached_property
+    def clients(self) -> dict[str, dict[str, ServiceOutlook]]:
+        """What clients see, by service and kind of request: how long it got no answer, over the replicates."""
+        return client_outlooks(self.timelines, self.horizon)
 
     def to_dict(self) -> dict[str, Any]:
         """Gives the JSON document of ``meshlab simulate --json``."""

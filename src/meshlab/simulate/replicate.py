@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from meshlab.model.states import State
 from meshlab.model.timeline import Event, Interval, Timeline
 from meshlab.simulate import objectives
+from meshlab.simulate.clients import as_series, client_outages
 from meshlab.simulate.control_plane import ControlPlane, run_control_plane
 from meshlab.simulate.faults import Faults, apply_faults, merged
 from meshlab.simulate.overlay import build_overlay
@@ -39,6 +40,7 @@ def replicate(
     overlay = build_overlay(topology, parameters, underlay, faults, streams)
     intervals: list[Interval] = []
     events: list[Event] = list(faults.events)
+    seen: list[Group] = []
 
     def group(spec: RaftGroup, running: dict[str, Track[bool]], **more: object) -> Group:
         found = run_group(
@@ -47,6 +49,7 @@ def replicate(
         )  # fmt: skip
         intervals.extend(found.intervals)
         events.extend(found.events)
+        seen.append(found)
         return found
 
     groups = {
@@ -73,7 +76,9 @@ def replicate(
         if service.role == "mesh":
             intervals += objectives.mesh_lane(service.name, topology, underlay, faults, overlay, horizon)
     events += control.events + overlay.events
-    return Timeline("predicted", horizon, tuple(intervals), tuple(e for e in events if e.time < horizon))
+    outages = client_outages(topology, parameters, faults, control, seen, streams, horizon)
+    told = tuple(e for e in events if e.time < horizon)
+    return Timeline("predicted", horizon, tuple(intervals), told, as_series(outages))
 
 
 def _etcd_running(
