@@ -76,7 +76,7 @@ def _latency_told(found: list[Latency]) -> str:
                 "; ".join(trouble),
             ]
         )
-    return table("", ["request", "p50", "p95", "p99", "mostly", "at most a second", ""], rows)
+    return table("", ["request", "p50", "p95", "p99", "mostly", "at most a second", "note"], rows)
 
 
 def _time(seconds: float) -> str:
