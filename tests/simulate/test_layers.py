@@ -23,6 +23,7 @@ from meshlab.simulate.overlay import build_overlay
 from meshlab.simulate.streams import Streams
 from meshlab.simulate.tracks import Track
 from meshlab.simulate.underlay import build_underlay
+from meshlab.simulate.workloads import next_attempt
 
 
 @cache
@@ -336,3 +337,37 @@ def test_only_the_network_of_a_chain_can_halt() -> None:
             InputError, match=r"only the network of a chain can halt.*the chains here: solana"
         ):
             check_scenario(Scenario("x", 100.0, (Fault.halt(name, 10.0),)), reference())
+
+
+def test_a_link_too_narrow_for_the_tunnel_lets_handshakes_through_and_nothing_else() -> None:
+    """E.wireguard overhead_ipv4 60 B: 1420 + 60 fits into 1480, not into the 1460 of some clouds (mtu_over_gcp)."""
+    cluster = reference()
+    link = next(x for x in cluster.links if x.name == "us-east-1--dc-1")
+    narrow = cluster.with_component(replace(link, mtu=1460))
+    found = mesh(topology=narrow)
+    assert closed(found.flow("master-1", "worker-1")) == [(0.0, 7200.0)]
+    assert "set the mesh's mtu to 1400" in found.flow("worker-1", "master-1").cause_at(10.0)
+    assert closed(found.flow("master-1", "master-2")) == [] == closed(found.flow("worker-1", "worker-2"))
+    assert (
+        closed(mesh(topology=cluster.with_component(replace(link, mtu=1480))).flow("master-1", "worker-1"))
+        == []
+    )
+    assert narrow.overlay
+    mended = narrow.with_component(replace(narrow.overlay, mtu=1400))
+    assert closed(mesh(topology=mended).flow("master-1", "worker-1")) == []
+    timeline = simulate(narrow, Scenario("x", 900.0), replicates=1).timelines[0]
+    assert [str(i.state) for i in timeline.of("worker-1")] == ["unreachable"]
+    assert [str(i.state) for i in timeline.of("mesh")] == ["down"]
+    assert [str(i.state) for i in timeline.of("etcd")] == ["up"]
+
+
+def test_a_container_that_keeps_ending_waits_for_the_kubelets_next_attempt() -> None:
+    """D crashloop_backoff_initial: at once, then 10, 20, 40, 80, 160, 300, 300 s apart."""
+    table = Parameters.defaults()
+    attempts = [next_attempt(0.0, t, table) for t in (0.0, 5.0, 10.0, 11.0, 31.0, 100.0, 200.0, 311.0, 611.0)]
+    assert attempts == [0.0, 10.0, 10.0, 30.0, 70.0, 150.0, 310.0, 610.0, 910.0]
+    assert next_attempt(0.0, float("inf"), table) == float("inf")
+    found = simulate(reference(), Scenario("x", 3600.0, (Fault.fail("tron", 100.0, 60.0),)), replicates=3)
+    for timeline in found.timelines:
+        assert timeline.of("tron")[1].state is State.DOWN
+        assert timeline.of("tron")[1].end == 170.0

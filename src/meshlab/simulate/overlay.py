@@ -10,12 +10,15 @@ The rules (WireGuard's constants and Talos' peer state machine, talos-omni-kubes
   its traffic is black-holed meanwhile. Then other endpoints are tried, 15-45 s for each wrong one.
 - With `allow-down-peer-bypass`, peers of one site then take the plain path between them, unencrypted.
 - Two peers behind NAT at different sites never meet.
+- Where a tunnel's packets are too large for the way (MTU 1420 and 60 bytes around them do not fit), handshakes and
+  heartbeats pass and full packets vanish: Talos calls the peers up, and no TLS connection gets through.
 - A discovery outage longer than the records' 30 min may come back empty: a drop of the whole mesh.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from meshlab.model.states import State
@@ -29,7 +32,7 @@ from meshlab.simulate.underlay import Underlay
 if TYPE_CHECKING:
     import numpy as np
 
-    from meshlab.model.components import Machine
+    from meshlab.model.components import Link, Machine
     from meshlab.model.topology import Topology
     from meshlab.parameters import Parameters
     from meshlab.simulate.streams import Streams
@@ -86,6 +89,8 @@ class Overlay:
         faults = self.faults
         if {a, b} & (faults.power.keys() | faults.frozen.keys()) or not self.closed.constant:
             return False
+        if self._holes and self._hole(a, b):
+            return False
         x, y = self.underlay.class_of[a], self.underlay.class_of[b]
         opened = self.underlay.open
         return bool(opened[:, x, y].all() and opened[:, y, x].all()) and not self._never(a, b)
@@ -94,16 +99,47 @@ class Overlay:
         first, second = self.topology.machine(a), self.topology.machine(b)
         return first.nat and second.nat and first.site != second.site and self.topology.overlay is not None
 
+    @cached_property
+    def _holes(self) -> bool:
+        """Whether any link at all is too narrow for the tunnel's packets."""
+        return any(black_hole(self.topology, link) for link in self.topology.links)
+
+    def _hole(self, a: str, b: str) -> str:
+        link = self.topology.link_between(a, b)
+        return black_hole(self.topology, link) if link is not None else ""
+
     def _pair(self, a: str, b: str) -> tuple[Track[bool], Track[bool]]:
         if self.untouched(a, b):
             return _OPEN, _OPEN
         if self._never(a, b):
             closed: Track[bool] = Track(False, f"{a} and {b} are both behind NAT at different sites")
             return closed, closed
+        hole = self._hole(a, b) if self._holes else ""
+        if hole:
+            vanish: Track[bool] = Track(False, hole)
+            return vanish, vanish
         return _Tunnel(self, a, b).run()
 
 
 _OPEN: Track[bool] = Track(True)
+AROUND = 60
+"""Bytes that WireGuard puts around a packet on IPv4: 20 IP, 8 UDP, 32 its own (E.wireguard overhead_ipv4)."""
+
+
+def black_hole(topology: Topology, link: Link) -> str:
+    """Gives why full packets of the tunnel vanish on a link, or an empty text where they fit.
+
+    Supposes that fragments, or the messages that would ask for smaller packets, are dropped on the way, as
+    firewalls do; where they are not, the same link is only slower.
+    """
+    mesh = topology.overlay
+    if mesh is None or mesh.mtu + AROUND <= link.mtu:
+        return ""
+    fits = link.mtu - AROUND
+    return (
+        f"full packets vanish on {link.name}: the tunnel's MTU {mesh.mtu} and {AROUND} bytes around it do not fit "
+        f"into {link.mtu} (set the mesh's mtu to {fits}); the peers are up, but TLS does not get through"
+    )
 
 
 def build_overlay(

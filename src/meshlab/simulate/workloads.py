@@ -4,6 +4,8 @@ A chain pod never moves: its data is on one machine. It goes down with the machi
 and is `syncing` until its lag is below its chain's health limit. A worker that is only cut off from the
 control plane keeps running its pods, and a chain's clients and peers do not come through the cluster's own
 mesh: so the chain stays `up` (parameters.md D), while the machine is `unreachable` from the control plane.
+A container that ends is started again at once, then after 10, 20, 40 s and so on up to 300 s (the kubelet's back-off):
+what was mended in between waits for the next attempt.
 While the whole network of a chain is halted its node is well and says so, and has nothing new to tell: `degraded`,
 not down. Nothing restarts it, and nothing that could be restarted would help (parameters.md B).
 """
@@ -170,10 +172,12 @@ def _outages(
             if end < FOREVER and faults.power_of(machine).at(end) is State.UP:
                 end = control.pods_known(machine, end)
             spans.append((start, end, cause, "warm"))
-    for source, way in ((faults.frozen_of(machine), "resume"), (faults.broken_of(workload.name), "warm")):
-        for start, end, value, cause in source.spans(FOREVER):
-            if value:
-                spans.append((start, end, cause, way))
+    for start, end, value, cause in faults.frozen_of(machine).spans(FOREVER):
+        if value:
+            spans.append((start, end, cause, "resume"))
+    for start, end, value, cause in faults.broken_of(workload.name).spans(FOREVER):
+        if value:
+            spans.append((start, next_attempt(start, end, parameters), cause, "warm"))
     rng = streams.of(f"{workload.name}/disk")
     for name, at, lasts in faults.disks:
         if name == machine and workload.volume == "local":
@@ -190,6 +194,22 @@ def _outages(
         ways = [way for s, e, _, way in spans if s < end and e > start]
         found.append((start, end, cause, min(ways, key=_HARDEST.index)))
     return found
+
+
+def next_attempt(crashed: float, mended: float, parameters: Parameters) -> float:
+    """Gives when the kubelet next starts a container that has ended again and again since `crashed`.
+
+    The first start anew is immediate, the next after 10 s, each wait twice the one before, at most 300 s
+    (D.k8s crashloop_backoff_initial).
+    """
+    if mended == FOREVER:
+        return FOREVER
+    wait, most = parameters.value("pod.backoff"), parameters.value("pod.backoff-most")
+    attempt = crashed
+    while attempt < mended:
+        attempt += wait
+        wait = min(2 * wait, most)
+    return attempt
 
 
 _HARDEST = ("empty", "warm", "restart", "resume")
