@@ -20,6 +20,7 @@ from meshlab.emulate.pods import Pods
 from meshlab.emulate.processes import ProcessTable
 from meshlab.emulate.site import NoHooks
 from meshlab.emulate.talos_calls import MachineCalls
+from meshlab.emulate.talos_faults import Fault
 from meshlab.incident.event_rows import xid_seconds
 from meshlab.live._generated import common_pb2, machine_pb2
 from meshlab.live.talos.errors import TalosError
@@ -138,7 +139,8 @@ def test_following_a_log_ends_with_the_power_of_its_machine(tmp_path: Path) -> N
         async with asyncio.timeout(WAIT):
             assert (await anext(stream)).bytes == b"line\n"
             machine.powered = False
-            assert [item async for item in stream] == []
+            with pytest.raises(Fault, match="EOF"):
+                await anext(stream)
 
     asyncio.run(story())
 

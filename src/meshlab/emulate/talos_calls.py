@@ -247,6 +247,8 @@ class MachineCalls(EtcdCalls):
             async with contextlib.aclosing(log_file.pieces(file, request.tail_lines, follow)) as pieces:
                 async for piece in pieces:
                     yield common.Data(bytes=piece)
+            if request.follow:  # it goes on for ever, so it was the machine that ended
+                raise Fault("UNAVAILABLE", "error reading from server: EOF")
             return
         log = machine.services.logs.get(request.id) if file is None else None
         if log is None:
