@@ -43,28 +43,28 @@ def test_with_aligned_clocks_the_first_campaign_comes_after_the_least_of_the_dra
     members: int, ticks: float
 ) -> None:
     """Least of n-1 draws from 10..19 ticks: 1.285 s and 1.153 s (A no_leader_gap [D]); false alarm 1 in 10^5."""
-    seconds = first_campaigns(members, 1500, aligned=True)
+    seconds = first_campaigns(members, 800, aligned=True)
     error = seconds.std() / math.sqrt(len(seconds))
     assert abs(seconds.mean() - ticks * TICK) < 4.4 * error
 
 
 def test_with_clocks_of_their_own_the_time_out_is_uniform_between_nine_and_nineteen_ticks() -> None:
     """The R-th tick after a contact comes R-1 to R ticks later: the least of two U(9, 19) has mean 12.33 ticks."""
-    seconds = first_campaigns(3, 1500, aligned=False)
+    seconds = first_campaigns(3, 800, aligned=False)
     error = seconds.std() / math.sqrt(len(seconds))
     assert abs(seconds.mean() - (9 + 10 / 3) * TICK) < 4.4 * error
     assert seconds.min() >= 0.9
 
 
 def test_two_followers_with_aligned_clocks_split_the_vote_one_time_in_ten() -> None:
-    """Same draw out of ten (A same_tick_probability [D]); 1500 kills, false alarm 1 in 10^5."""
+    """Same draw out of ten (A same_tick_probability [D]); 800 kills, false alarm 1 in 10^5."""
     split = 0
-    for seed in range(1500):
+    for seed in range(800):
         world = calm(3)
         kill(world, "m0", 10.0)
         _, log, _ = run(world, seed, 14.0, phases=dict.fromkeys(world.members, 0.0))
         split += any(e.kind == "split-vote" for e in log)
-    assert abs(split / 1500 - 0.1) < 4.4 * math.sqrt(0.09 / 1500)
+    assert abs(split / 800 - 0.1) < 4.4 * math.sqrt(0.09 / 800)
 
 
 def test_a_leader_that_dies_is_replaced_within_two_election_time_outs() -> None:

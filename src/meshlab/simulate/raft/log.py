@@ -24,12 +24,6 @@ class Unstable:
         self.in_progress = offset
         self.tell = tell
 
-    @property
-    def last_index(self) -> int | None:
-        if self.entries:
-            return self.offset + len(self.entries) - 1
-        return self.snapshot.index if self.snapshot else None
-
     def term(self, index: int) -> int | None:
         if index < self.offset:
             return self.snapshot.term if self.snapshot and self.snapshot.index == index else None
@@ -139,8 +133,8 @@ class Log:
 
     @property
     def last_index(self) -> int:
-        last = self.unstable.last_index
-        return self.storage.last_index if last is None else last
+        unstable = self.unstable  # it begins where the storage ends, or where its snapshot does
+        return unstable.offset + len(unstable.entries) - 1
 
     def last(self) -> tuple[int, int]:
         """Gives (term, index) of the last entry."""
@@ -149,13 +143,15 @@ class Log:
 
     def term(self, index: int) -> int:
         """Gives an entry's term. Raises Compacted or Unavailable."""
-        found = self.unstable.term(index)
-        if found is not None:
-            return found
-        if index + 1 < self.first_index:
-            raise Compacted
-        if index > self.last_index:
-            raise Unavailable
+        unstable = self.unstable
+        if index >= unstable.offset or unstable.snapshot is not None:
+            found = unstable.term(index)
+            if found is not None:
+                return found
+            if index + 1 < self.first_index:
+                raise Compacted
+            if index > self.last_index:
+                raise Unavailable
         return self.storage.term(index)
 
     def term_or_zero(self, index: int) -> int:

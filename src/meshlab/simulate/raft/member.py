@@ -179,12 +179,6 @@ class Member:
         self.timeout = self.draw()
         self.transferee = NOBODY
         self.votes = {}
-        last = self.log.last_index
-        for member, old in self.followers.items():
-            inflights = Inflights(self.settings.max_inflight, self.settings.max_inflight_bytes)
-            self.followers[member] = Progress(
-                last if member == self.id else 0, last + 1, inflights, learner=old.learner
-            )
         self.pending_change = 0
         self.uncommitted = 0
         self.reads = PendingReads()
@@ -216,6 +210,12 @@ class Member:
         self._reset(self.term)
         self.lead = self.id
         self.role = Role.LEADER
+        last = self.log.last_index
+        for member, old in self.followers.items():
+            inflights = Inflights(self.settings.max_inflight, self.settings.max_inflight_bytes)
+            self.followers[member] = Progress(
+                last if member == self.id else 0, last + 1, inflights, learner=old.learner
+            )
         own = self.followers[self.id]
         own.replicate()
         own.active = True
@@ -395,8 +395,9 @@ class Member:
 
     def _lesser_term(self, message: Message) -> bool:
         """Answers a message of an older term where silence would leave somebody stuck; it never counts."""
-        kind = message.kind
-        if (self.settings.check_quorum or self.settings.prevote) and kind in (Kind.HEARTBEAT, Kind.APP):
+        kind, settings = message.kind, self.settings
+        answers = settings.check_quorum or settings.prevote or settings.answers_stale
+        if answers and kind in (Kind.HEARTBEAT, Kind.APP):
             self.send(Message(Kind.APP_RESP, to=message.sender))
         elif kind is Kind.PRE_VOTE:
             if self.tell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from meshlab.simulate.raft.messages import Change, ChangeKind, ConfChange, Membership
 from meshlab.simulate.raft.progress import Inflights, Progress
@@ -107,6 +107,14 @@ class Changer:
         draft.auto_leave = False
         return draft.checked()
 
+    def newcomer(self, *, learner: bool) -> Progress:
+        """Gives what is known of a member that is new.
+
+        It counts as active, or the quorum check could depose a leader that it had no time to answer.
+        """
+        inflights = Inflights(self.max_inflight, self.max_inflight_bytes)
+        return Progress(0, max(self.last_index, 1), inflights, learner=learner, active=True)
+
     def _draft(self) -> _Draft:
         draft = _Draft(self)
         draft.check()
@@ -172,11 +180,7 @@ class _Draft:
             del self.followers[member]
 
     def _welcome(self, member: int, *, learner: bool) -> None:
-        inflights = Inflights(self.changer.max_inflight, self.changer.max_inflight_bytes)
-        # active from the start, or the quorum check could depose a leader for whom it had no time to answer
-        self.followers[member] = Progress(
-            0, max(self.changer.last_index, 1), inflights, learner=learner, active=True
-        )
+        self.followers[member] = self.changer.newcomer(learner=learner)
 
     def check(self) -> None:
         for member in self.incoming | self.outgoing | self.learners | self.learners_next:
@@ -207,17 +211,15 @@ class _Draft:
 
 
 def restore(changer: Changer, state: Membership) -> tuple[Configuration, Followers]:
-    """Gives the configuration that a snapshot describes, built up by changes from an empty one."""
-    incoming = [Change(ChangeKind.ADD, member) for member in state.voters]
-    incoming += [Change(ChangeKind.LEARNER, member) for member in (*state.learners, *state.learners_next)]
-    made = changer.configuration, changer.followers
-    if not state.outgoing:
-        for change in incoming:
-            made = replace(changer, configuration=made[0], followers=made[1]).simple(change)
-        return made
-    for member in state.outgoing:
-        step = replace(changer, configuration=made[0], followers=made[1])
-        made = step.simple(Change(ChangeKind.ADD, member))
-    leaving = [Change(ChangeKind.REMOVE, member) for member in state.outgoing]
-    joint = replace(changer, configuration=made[0], followers=made[1])
-    return joint.enter_joint(state.auto_leave, *leaving, *incoming)
+    """Gives the configuration that a snapshot describes; nothing is known of its members' logs."""
+    made = Configuration(
+        Joint(frozenset(state.voters), frozenset(state.outgoing)),
+        frozenset(state.learners),
+        frozenset(state.learners_next),
+        state.auto_leave,
+    )
+    followers = {
+        member: changer.newcomer(learner=member in made.learners)
+        for member in sorted(made.voters.everyone | made.learners)
+    }
+    return made, followers

@@ -140,6 +140,10 @@ class Node:
             size = encoded(batch.committed) if member.log.limited else 0
             member.log.accept_applying(last, size, not self._asynchronous)
 
+    def resume(self) -> None:
+        """Takes the member's state as told and written: it came about outside of batches."""
+        self._soft, self._hard = self._soft_now(), self.member.hard_state
+
     def advance(self) -> None:
         """Tells the member that the last batch is written, and applied."""
         steps, self._on_advance = self._on_advance, []

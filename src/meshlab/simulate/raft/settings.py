@@ -19,6 +19,9 @@ class Settings:
     prevote, check_quorum
         Raft thesis 9.6 and 6.2: ask before standing; a leader that no quorum answers steps down, and a voter that
         hears a leader grants nobody else.
+    answers_stale
+        Whether a leader of an older term is told of the newer one (raft paper 5.1). etcd-io/raft leaves that to its
+        votes, but with `prevote` or `check_quorum`, where votes may be ignored, it always answers.
     step_down_on_removal
         Whether a leader that is removed, or made a learner, gives up at once.
     max_committed
@@ -38,6 +41,7 @@ class Settings:
     asynchronous: bool = False
     forwards_proposals: bool = True
     checks_changes: bool = True
+    answers_stale: bool = False
     step_down_on_removal: bool = False
 
     def __post_init__(self) -> None:
