@@ -1,10 +1,17 @@
-"""In which order the test files run: what takes minutes first, so that files side by side end together."""
+"""What holds for all tests: the order of their files, and no deadline for an example on a busy machine.
+
+What takes minutes runs first, so that files side by side end together.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("meshlab", deadline=None)
+settings.load_profile("meshlab")
 
 ROOT = Path(__file__).parent
 LONGEST_FIRST = (
