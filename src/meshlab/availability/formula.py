@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+
+from meshlab.availability.circuit import Circuit, CircuitBuilder
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,15 @@ class AnyOf:
     parts: tuple[Formula, ...]
 
 
-Formula = Works | AllOf | AnyOf
+@dataclass(frozen=True)
+class AtLeast:
+    """At least `k` of the parts hold."""
+
+    k: int
+    parts: tuple[Formula, ...]
+
+
+Formula = Works | AllOf | AnyOf | AtLeast
 
 
 def all_of(parts: Iterable[Formula]) -> Formula:
@@ -56,6 +65,8 @@ def holds(formula: Formula, works: Mapping[str, bool]) -> bool:
             return all(holds(part, works) for part in parts)
         case AnyOf(parts):
             return any(holds(part, works) for part in parts)
+        case AtLeast(k, parts):
+            return sum(holds(part, works) for part in parts) >= k
 
 
 def events(formula: Formula) -> tuple[str, ...]:
@@ -71,6 +82,32 @@ def events(formula: Formula) -> tuple[str, ...]:
     return tuple(found)
 
 
-def at_least(k: int, parts: tuple[Formula, ...]) -> Formula:
-    """Gives "k of these parts hold" (small groups: as a disjunction of all k-subsets)."""
-    return any_of(all_of(subset) for subset in combinations(parts, k))
+def at_least(k: int, parts: Iterable[Formula]) -> Formula:
+    """Gives "k of these parts hold"; of no more than k parts, or of one: the plain form."""
+    group = tuple(parts)
+    if k <= 0:
+        return AllOf(())
+    if k == 1 or k > len(group):
+        return any_of(group) if k == 1 else AnyOf(())
+    return all_of(group) if k == len(group) else AtLeast(k, group)
+
+
+def failure(formula: Formula, name: str = "top") -> Circuit:
+    """Gives "the formula does not hold" as a circuit over the events "this component has failed"."""
+    builder = CircuitBuilder(events(formula))
+    known: dict[Formula, int] = {}
+
+    def lost(part: Formula) -> int:
+        if part not in known:
+            match part:
+                case Works(component):
+                    known[part] = builder.event(component)
+                case AllOf(parts):
+                    known[part] = builder.any_of(map(lost, parts))
+                case AnyOf(parts):
+                    known[part] = builder.all_of(map(lost, parts))
+                case AtLeast(k, parts):
+                    known[part] = builder.at_least(len(parts) - k + 1, map(lost, parts))
+        return known[part]
+
+    return builder.circuit(lost(formula), name)

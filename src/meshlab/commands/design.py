@@ -1,4 +1,4 @@
-"""Commands about a design: review, show, import, simulate, availability."""
+"""Commands about a design: review, show, import, simulate."""
 
 from __future__ import annotations
 
@@ -144,32 +144,3 @@ def simulate(
     title = f"{faults.name}: seconds down in {faults.horizon:g} s, {replicates} replicates, seed {seed}"
     text = table(title, ["service", "mean", "p05", "p50", "p95", "availability"], rows)
     answer(prediction.to_dict() if as_json else None, as_json, text)
-
-
-def availability(
-    spec: Spec,
-    service: Annotated[str | None, typer.Option("--service", help="one service instead of all")] = None,
-    as_json: Json = False,
-) -> None:
-    """Computes exact availability and what limits it. Example: `meshlab availability data/reference.yaml`"""
-    import time
-
-    from meshlab.availability import availability as exact
-
-    topology = topology_of(spec)
-    start = time.perf_counter()
-    answers = exact(topology, service)
-    elapsed = time.perf_counter() - start
-    rows = [
-        [
-            name,
-            f"{a.unavailability:.3g} ({a.interval[0]:.2g} to {a.interval[1]:.2g})",
-            f"{a.downtime_minutes_per_year:.1f}",
-            str(a.cut_set_count),
-            " + ".join(a.cut_sets[0].events) if a.cut_sets else "",
-        ]
-        for name, a in answers.items()
-    ]
-    columns = ["service", "unavailability", "min/year", "minimal cut sets", "most probable"]
-    document = {"services": {name: a.to_dict() for name, a in answers.items()}, "elapsed_s": elapsed}
-    answer(document, as_json, table(topology.name, columns, rows))

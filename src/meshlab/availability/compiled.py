@@ -1,0 +1,261 @@
+"""A circuit compiled to diagrams, one per module: built once, then asked for probabilities as often as one likes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshlab.availability.bdd import FALSE_EDGE, TRUE_EDGE, Diagram, Stopped, Store, TooManyNodes
+from meshlab.availability.circuit import TRUE, Circuit
+from meshlab.availability.grouping import grouped
+from meshlab.availability.modules import modules
+from meshlab.availability.ordering import orders
+from meshlab.availability.simplify import simplified
+
+if TYPE_CHECKING:
+    import threading
+
+Progress = Callable[[str, int], None]
+Solver = Callable[[Circuit], tuple[tuple[Diagram, ...], tuple[int, ...]]]
+_FIRST_BUDGET = 30_000
+_STEP = 8
+_COLLECT_FROM = 3_000_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """One module: a diagram over variables that are events (0 to n - 1) or earlier parts (n + its place).
+
+    A part never holds when nothing has failed (its complement is used where it would), so that a cut set of the
+    whole is a cut set of a part with the cut sets of its inner parts put in.
+    """
+
+    diagram: Diagram
+    variables: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A circuit as parts, inner ones first; the last is the top. `negated` when the top is the last part's no."""
+
+    events: tuple[str, ...]
+    parts: tuple[Part, ...]
+    negated: bool
+    coherent: bool
+
+    @property
+    def nodes(self) -> int:
+        return sum(part.diagram.nodes for part in self.parts)
+
+
+@dataclass
+class Limits:
+    """How much a compilation may use: nodes in one store, and a moment (of `time.monotonic`) to be done by."""
+
+    most_nodes: int = 40_000_000
+    deadline: float = float("inf")
+    stop: threading.Event | None = None
+    progress: Progress | None = None
+
+    def check(self) -> None:
+        """Raises `Stopped` when it is time."""
+        if time.monotonic() > self.deadline or (self.stop is not None and self.stop.is_set()):
+            raise Stopped("the time for this model is over")
+
+
+def compiled(circuit: Circuit, limits: Limits | None = None) -> Compiled:
+    """Gives the circuit's diagrams.
+
+    Raises
+    ------
+    Stopped
+        The deadline passed.
+    TooManyNodes
+        No order of the variables fits the budget.
+    """
+    limits = limits or Limits()
+    return assembled(circuit, limits, lambda core: _solved(core, limits))[0]
+
+
+def assembled(circuit: Circuit, limits: Limits, solve: Solver) -> list[Compiled]:
+    """Gives the circuit with every module solved; one answer for each diagram that `solve` gives of a module."""
+    coherent = is_coherent(circuit)
+    small = grouped(simplified(circuit))
+    count = len(circuit.events)
+    if abs(small.top) == TRUE:
+        edge = TRUE_EDGE if small.top == TRUE else FALSE_EDGE
+        return [Compiled(circuit.events, (Part(Store(0).diagram(edge), ()),), False, coherent)] * 2
+    roots = sorted(modules(small) | {abs(small.top)})
+    place = {root: count + i for i, root in enumerate(roots)}
+    idle = _when_nothing_failed(small)
+    parts: list[list[Part]] = []
+    for i, root in enumerate(roots):
+        core, leaves = _core(small, root, frozenset(place), idle)
+        if idle[root]:
+            core = Circuit(core.events, core.gates, -core.top)
+        diagrams, order = solve(core)
+        below = [leaves[node - 2] for node in order]
+        variables = tuple(place[node] if small.is_gate(node) else node - 2 for node in below)
+        parts.append([Part(diagram, variables) for diagram in diagrams])
+        if limits.progress:
+            limits.progress(f"module {i + 1} of {len(roots)}", diagrams[0].nodes)
+    negated = (small.top < 0) != idle[abs(small.top)]
+    return [Compiled(circuit.events, version, negated, coherent) for version in zip(*parts, strict=True)]
+
+
+def is_coherent(circuit: Circuit) -> bool:
+    """Whether the circuit's form is monotone: no event and no gate is used both ways, and none only negated.
+
+    Sufficient, not necessary: a negation that does not matter is not seen through.
+    """
+    sign: dict[int, set[bool]] = {abs(circuit.top): {circuit.top > 0}}
+    for node in range(circuit.first_gate + len(circuit.gates) - 1, circuit.first_gate - 1, -1):
+        gate = circuit.gate(node)
+        for way in sign.get(node, ()):
+            for arg in gate.args:
+                ways = {True, False} if gate.op == "xor" else {(arg > 0) == way}
+                sign.setdefault(abs(arg), set()).update(ways)
+    return all(ways == {True} for node, ways in sign.items() if 1 < node < circuit.first_gate)
+
+
+def _when_nothing_failed(circuit: Circuit) -> list[bool]:
+    value = [False, True, *(False for _ in circuit.events)]
+    for gate in circuit.gates:
+        held = sum(value[arg] if arg > 0 else not value[-arg] for arg in gate.args)
+        match gate.op:
+            case "and":
+                value.append(held == len(gate.args))
+            case "atleast":
+                value.append(held >= gate.k)
+            case "xor":
+                value.append(held % 2 == 1)
+    return value
+
+
+def _core(
+    circuit: Circuit, root: int, borders: frozenset[int], idle: list[bool]
+) -> tuple[Circuit, list[int]]:
+    """Gives a module as a circuit of its own whose events are `leaves`: events, and inner modules as if events."""
+    inside: set[int] = set()
+    leaves: dict[int, None] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node in inside or node in leaves:
+            continue
+        if circuit.is_gate(node) and (node == root or node not in borders):
+            inside.add(node)
+            stack.extend(abs(arg) for arg in reversed(circuit.gate(node).args))
+        else:
+            leaves[node] = None
+    number = {node: i + 2 for i, node in enumerate(leaves)}
+    number |= {node: len(leaves) + 2 + i for i, node in enumerate(sorted(inside))}
+
+    def of(literal: int) -> int:
+        node = abs(literal)
+        same = (literal > 0) != (node in leaves and circuit.is_gate(node) and idle[node])
+        return number[node] if same else -number[node]
+
+    gates = tuple(
+        circuit.gate(node)._replace(args=tuple(map(of, circuit.gate(node).args))) for node in sorted(inside)
+    )
+    return Circuit(tuple(str(node) for node in leaves), gates, number[root]), list(leaves)
+
+
+def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
+    """Tries the candidate orders with a small budget, then with larger ones, until one fits."""
+    candidates = orders(core) if len(core.gates) > 1 else [tuple(range(2, len(core.events) + 2))]
+    for budget in _budgets(limits.most_nodes):
+        for order in candidates:
+            limits.check()
+            try:
+                return (_built(core, order, budget, limits),), order
+            except TooManyNodes:
+                continue
+    raise TooManyNodes(f"no order of the {len(core.events)} variables fits {limits.most_nodes:,} nodes")
+
+
+def _budgets(most: int) -> Iterator[int]:
+    budget = _FIRST_BUDGET
+    while budget < most:
+        yield budget
+        budget *= _STEP
+    yield most
+
+
+def _built(core: Circuit, order: tuple[int, ...], budget: int, limits: Limits) -> Diagram:
+    store = Store(len(order), budget)
+    level = {node: i for i, node in enumerate(order)}
+    edges = {node: store.variable(i) for node, i in level.items()}
+    uses = Counter(abs(arg) for gate in core.gates for arg in gate.args)
+    uses[abs(core.top)] += 1
+    collect_at = _COLLECT_FROM
+
+    def of(literal: int) -> int:
+        return edges[literal] if literal > 0 else edges[-literal] ^ 1
+
+    with watched(store, limits):
+        for i, gate in enumerate(core.gates):
+            node = core.first_gate + i
+            args = sorted(gate.args, key=lambda arg: -level[abs(arg)])
+            level[node] = level[abs(args[-1])]
+            edges[node] = gate_edge(store, gate.op, gate.k, [of(arg) for arg in args])
+            for arg in gate.args:
+                uses[abs(arg)] -= 1
+                if not uses[abs(arg)] and core.is_gate(abs(arg)):
+                    edges.pop(abs(arg), None)
+            if store.nodes > collect_at:
+                edges = dict(zip(edges, store.collect(edges.values()), strict=True))
+                collect_at = max(_COLLECT_FROM, 2 * store.nodes)
+                if limits.progress:
+                    limits.progress(f"gate {i + 1} of {len(core.gates)}", store.nodes)
+        return store.diagram(of(core.top))
+
+
+def gate_edge(store: Store, op: str, k: int, args: list[int]) -> int:
+    match op:
+        case "and":
+            held = args[0]
+            for arg in args[1:]:
+                held = store.both(held, arg)
+            return held
+        case "xor":
+            a, b = args
+            return store.either(store.both(a, b ^ 1), store.both(a ^ 1, b))
+        case _:
+            reached = [TRUE_EDGE] + [FALSE_EDGE] * k
+            for arg in args:
+                for j in range(k, 0, -1):
+                    reached[j] = store.either(reached[j], store.both(arg, reached[j - 1]))
+            return reached[k]
+
+
+class watched:
+    """While in it, a timer tells the store to stop at the deadline (its kernels run without the GIL)."""
+
+    def __init__(self, store: Store, limits: Limits) -> None:
+        import threading
+
+        self._done = threading.Event()
+        self._store, self._limits = store, limits
+        self._needed = limits.deadline != float("inf") or limits.stop is not None
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.05):
+            late = time.monotonic() > self._limits.deadline
+            if late or (self._limits.stop is not None and self._limits.stop.is_set()):
+                self._store.stop()
+                return
+
+    def __enter__(self) -> None:
+        if self._needed:
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        if self._needed:
+            self._thread.join()

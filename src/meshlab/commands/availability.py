@@ -1,0 +1,208 @@
+"""The availability command: a design's services, or fault trees of others, answered exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meshlab.commands.output import Json, answer, say, table, topology_of
+from meshlab.model.errors import InputError
+
+if TYPE_CHECKING:
+    from meshlab.availability import ServiceAvailability
+    from meshlab.availability.solve import ModelAnswer
+
+
+def availability(
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="SPEC", help="a spec file, for example data/reference.yaml")
+    ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[F…]", help="more fault trees, after --open-psa F"),
+    ] = None,
+    service: Annotated[str | None, typer.Option("--service", help="one service instead of all")] = None,
+    mission: Annotated[
+        str | None, typer.Option("--mission", help="also for a mission that begins with all well: 30d, 12h")
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export-open-psa", help="write the service's fault tree to this file")
+    ] = None,
+    open_psa: Annotated[
+        list[Path] | None, typer.Option("--open-psa", help="fault trees to answer instead of a spec")
+    ] = None,
+    no_cut_sets: Annotated[
+        bool, typer.Option("--no-cut-sets", help="with --open-psa: do not count minimal cut sets")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=0.1, help="with --open-psa: seconds for each model")] = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Computes exact availability and what limits it. Example: `meshlab availability data/reference.yaml`"""
+    if open_psa:
+        # Options that take several values stop at the first one: `--open-psa a.xml b.xml` puts b.xml into SPEC.
+        more = [path for path in (spec, *(files or [])) if path]
+        _fault_trees([*open_psa, *more], not no_cut_sets, timeout, as_json)
+        return
+    if spec is None:
+        raise InputError.single("availability", "there is nothing to answer", "give a SPEC, or --open-psa F")
+    if files:
+        raise InputError.single(str(files[0]), "one SPEC at a time", "several files go with --open-psa")
+    if export:
+        _export(spec, service, export, as_json)
+        return
+    _services(spec, service, mission, as_json)
+
+
+def _services(spec: Path, service: str | None, mission: str | None, as_json: bool) -> None:
+    import time
+
+    from meshlab.availability import availability as exact
+    from meshlab.model.units import parse
+
+    topology = topology_of(spec)
+    seconds = parse(mission, "duration") if mission else None
+    start = time.perf_counter()
+    answers = exact(topology, service, mission_seconds=seconds)
+    elapsed = time.perf_counter() - start
+    document = {"services": {name: a.to_dict() for name, a in answers.items()}, "elapsed_s": elapsed}
+    answer(document if as_json else None, as_json, "" if as_json else _told(topology.name, answers))
+
+
+def _told(title: str, answers: dict[str, ServiceAvailability]) -> str:
+    rows = [
+        [
+            name,
+            _percent(a),
+            f"{a.nines:.1f}",
+            f"{_minutes(a.unavailability)} ({_minutes(a.interval[0])} to {_minutes(a.interval[1])})",
+            f"{a.outages_per_year:.2g}",
+            str(a.cut_set_count),
+            _limit(a),
+        ]
+        for name, a in answers.items()
+    ]
+    columns = [
+        "service",
+        "available",
+        "nines",
+        "minutes down a year (90 %)",
+        "outages/y",
+        "cut sets",
+        "limited by",
+    ]
+    lines = [table(title, columns, rows)]
+    for name, a in answers.items():
+        if a.mission:
+            low, high = a.mission.unreliability
+            days = a.mission.seconds / 86400
+            lines.append(
+                f"{name}: in {days:g} days from all well, an outage with probability {low:.2g} to {high:.2g}"
+            )
+        if len(answers) == 1:
+            lines.append(_details(a))
+    return "\n".join(lines)
+
+
+def _minutes(unavailability: float) -> str:
+    from meshlab.availability.exact import MINUTES_PER_YEAR
+
+    minutes = unavailability * MINUTES_PER_YEAR
+    return f"{minutes:,.0f}" if minutes >= 100 else f"{minutes:.2g}"
+
+
+def _percent(a: ServiceAvailability) -> str:
+    """Gives the availability with two digits that are not nines."""
+    digits = min(13, max(0, int(min(a.nines, 13)))) if a.unavailability else 0
+    return f"{100 * (1 - a.unavailability):.{digits}f} %"
+
+
+def _limit(a: ServiceAvailability) -> str:
+    if not a.cut_sets or not a.unavailability:
+        return "nothing that can fail"
+    share = min(1.0, a.cut_sets[0].probability / a.unavailability)
+    return f"{' + '.join(a.cut_sets[0].events)} ({share:.0%})"
+
+
+def _details(a: ServiceAvailability) -> str:
+    cuts = [[" + ".join(c.events), f"{c.probability:.3g}"] for c in a.cut_sets]
+    matters = [
+        [
+            i.component,
+            f"{i.criticality:.3g}",
+            f"{i.birnbaum:.3g}",
+            f"{i.raw:.3g}",
+            f"{i.rrw:.3g}",
+            f"{i.shapley:.3g}",
+        ]
+        for i in a.importance[:10]
+    ]
+    shown = f"the {len(cuts)} most probable of {a.cut_set_count} minimal cut sets"
+    return "\n".join(
+        [
+            table(shown, ["down together", "probability"], cuts),
+            table(
+                "what matters most (criticality is also the exact Fussell-Vesely)",
+                ["component", "criticality", "birnbaum", "raw", "rrw", "shapley"],
+                matters,
+            ),
+        ]
+    )
+
+
+def _export(spec: Path, service: str | None, file: Path, as_json: bool) -> None:
+    from meshlab.availability import structure
+    from meshlab.availability.open_psa_export import open_psa
+    from meshlab.availability.rates import rates, steady
+    from meshlab.model import UnknownComponent
+
+    topology = topology_of(spec)
+    formulas = structure(topology)
+    if service is None:
+        raise InputError.single(
+            "--export-open-psa",
+            "a fault tree is of one service",
+            f"add --service; there are {', '.join(formulas)}",
+        )
+    if service not in formulas:
+        raise UnknownComponent(service, formulas)
+    file.write_text(open_psa(formulas[service], steady(rates(topology)), service), encoding="utf-8")
+    answer(
+        {"file": str(file), "service": service},
+        as_json,
+        f"wrote {file}; check it: scram --bdd --probability 1 {file}",
+    )
+
+
+def _fault_trees(files: list[Path], cut_sets: bool, timeout: float, as_json: bool) -> None:
+    from meshlab.availability.open_psa import read_open_psa
+    from meshlab.availability.solve import solve
+
+    trees = [(file, read_open_psa(file)) for file in files]
+    answers = []
+    for file, tree in trees:
+        if not as_json and len(trees) > 1:
+            say(f"{file} …")
+        answers.append(solve(tree, file, cut_sets, timeout))
+    document: dict[str, Any] = {"models": [one.to_dict() for one in answers]}
+    columns = ["file", "top", "probability", "minimal cut sets", "most critical", "seconds", "status"]
+    text = table("fault trees", columns, [_row(one) for one in answers])
+    if any(one.coherent is False and one.cut_set_count is not None for one in answers):
+        text += "\n* not coherent: the cut sets are those of the coherent hull, not prime implicants"
+    answer(document, as_json, text)
+
+
+def _row(one: ModelAnswer) -> list[str]:
+    low, high = one.bounds
+    return [
+        Path(one.file).name,
+        one.top,
+        f"{one.probability:.6g}" if one.probability is not None else f"{low:.6g} to {high:.6g}",
+        ""
+        if one.cut_set_count is None
+        else f"{one.cut_set_count:,}" + ("*" if one.coherent is False else ""),
+        one.importance[0].component if one.importance else "",
+        f"{one.elapsed_s:.2f}",
+        one.status,
+    ]
