@@ -108,9 +108,7 @@ def meshlab(target: Target, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
 
 
-def test_a_changed_machine_configuration_is_a_drift(
-    moved: Topology, embedded: Target
-) -> None:
+def test_a_changed_machine_configuration_is_a_drift(moved: Topology, embedded: Target) -> None:
     address = moved.machine("worker-2").address
     with opened(embedded, moved.name) as context, context.connections.talos(address) as client:
         before = client.read(CONFIG).decode()
