@@ -20,6 +20,7 @@ from meshlab.simulate.faults import apply_faults
 from meshlab.simulate.nodes import give_up_nodes
 from meshlab.simulate.overlay import Overlay as Mesh
 from meshlab.simulate.overlay import build_overlay
+from meshlab.simulate.peers import peer_state, stated
 from meshlab.simulate.streams import Streams
 from meshlab.simulate.tracks import Track
 from meshlab.simulate.underlay import build_underlay
@@ -371,3 +372,46 @@ def test_a_container_that_keeps_ending_waits_for_the_kubelets_next_attempt() -> 
     for timeline in found.timelines:
         assert timeline.of("tron")[1].state is State.DOWN
         assert timeline.of("tron")[1].end == 170.0
+
+
+def test_talos_calls_a_peer_up_for_minutes_after_it_has_vanished() -> None:
+    """3.4: down 155-305 s after the loss, although its traffic is lost at once; up again with the handshake."""
+    for seed in range(20):
+        found = mesh(Fault.partition(("us-east-1",), ("dc-1",), at=300, lasts=600), seed=seed)
+        track = peer_state(found, "worker-1", "master-1")
+        assert [str(v) for v in track.values] == ["up", "down", "up"]
+        assert 155.0 <= track.times[1] - 300.0 <= 305.0 and 900.0 <= track.times[2] <= 946.0
+        assert peer_state(found, "master-1", "master-2").constant
+
+
+def test_a_peer_is_unknown_until_its_first_handshake_and_down_after_15_seconds_without_one() -> None:
+    """3.4 E and H, 3.2 EndpointConnectionTimeout 15 s."""
+    states = []
+    for seed in range(30):
+        found = mesh(Fault.restart("worker-1", at=100), seed=seed)
+        ready = found.joined["worker-1"].next_at(101.0, True)
+        track = peer_state(found, "worker-1", "master-1")  # the private endpoint first: in vain
+        assert track.at(ready + 1.0) == "unknown"
+        assert track.at(ready + 15.1) in ("down", "up") and track.values[-1] == "up"
+        states.append(track.at(ready + 15.1))
+    assert "down" in states
+    assert [stated(e, h) for e, h in ((276.0, 274.0), (276.0, 276.0), (14.0, 15.0), (15.0, 16.0), (15.0, 3.0))] == [
+        "up", "down", "unknown", "down", "up",
+    ]  # fmt: skip
+
+
+def test_a_pair_may_stay_down_after_its_endpoint_was_changed_as_often_as_the_table_says() -> None:
+    """Talos issue 13160; nothing of the sort as it ships."""
+    cluster = reference()
+    faults = (Fault.partition(("us-east-1",), ("dc-1",), at=300, lasts=600),)
+    assert Parameters.defaults().value("kubespan.stuck-pair") == 0.0
+    table = Parameters.for_topology(cluster).with_value("kubespan.stuck-pair", 0.5, "[E] test")
+    stuck = 0
+    for seed in range(10):
+        streams, scenario = Streams(seed, 0), Scenario("x", 3600.0, faults)
+        done = apply_faults(cluster, scenario, table, streams)
+        found = build_overlay(cluster, table, build_underlay(cluster, scenario), done, streams)
+        for a, b in ((f"master-{i}", f"worker-{j}") for i in (1, 2, 3) for j in (1, 2, 3)):
+            stuck += not found.flow(a, b).at(3599.0)
+        assert found.flow("master-1", "master-2").at(3599.0)
+    assert 27 <= stuck <= 63  # half of 90; false alarm 2 in 10^4

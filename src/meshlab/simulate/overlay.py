@@ -8,6 +8,8 @@ The rules (WireGuard's constants and Talos' peer state machine, talos-omni-kubes
 - A machine that booted knows no peers until the discovery service has told it; its key it has on disk.
 - A peer is marked down 275 s after its last handshake, looked at every 30 s, so 155-305 s after it vanished;
   its traffic is black-holed meanwhile. Then other endpoints are tried, 15-45 s for each wrong one.
+- A pair of different sites may stay down after that (Talos issue 13160), until something changes for it: a share that
+  is 0 as it ships, for nobody knows how often (`kubespan.stuck-pair`).
 - With `allow-down-peer-bypass`, peers of one site then take the plain path between them, unencrypted.
 - Two peers behind NAT at different sites never meet.
 - Where a tunnel's packets are too large for the way (MTU 1420 and 60 bytes around them do not fit), handshakes and
@@ -48,6 +50,7 @@ class Constants:
     tick: float
     endpoint: float
     retry: float
+    stuck: float = 0.0
 
     @classmethod
     def of(cls, parameters: Parameters) -> Constants:
@@ -59,6 +62,7 @@ class Constants:
             value("kubespan.reconcile-tick"),
             value("kubespan.endpoint-timeout"),
             parameters.distribution("wireguard.retry").quantile(0.999999),
+            value("kubespan.stuck-pair"),
         )
 
 
@@ -260,7 +264,7 @@ class _Tunnel:
                 if established == FOREVER:
                     rotated = now > key + self.constants.peer_down + self.constants.tick
                     established = now + self._meeting(booted, rotated)
-                    booted = ""
+                    booted = "" if established < FOREVER else booted
                 if established < until:
                     _both(out, established, True, self._met(established, lost_at))
                     session, whole, key, established = True, True, established, FOREVER
@@ -281,6 +285,8 @@ class _Tunnel:
         wrong = c.endpoint + float(rng.random()) * c.tick
         if self.same_site:
             return retry
+        if rotated and c.stuck > 0 and rng.random() < c.stuck:
+            return FOREVER
         boots_behind_nat = any(m.name == booted and m.nat for m in self.machines)
         if boots_behind_nat:
             return wrong  # its peer's private address comes first and leads nowhere
