@@ -27,8 +27,11 @@ from dataclasses import replace
 
 from meshlab import reference, review
 from meshlab.availability import availability
+from meshlab.model import Distribution
 from meshlab.model.spec import data_file
 from meshlab.planning import commit_latency, fits, forecast, monthly_cost, recoveries
+from meshlab.planning.advise import advise
+from meshlab.planning.latency import REQUESTS, latency
 from meshlab.simulate import load_scenario, simulate
 from meshlab.views import tables
 from meshlab.views.failure_panel import FailurePanel
@@ -88,8 +91,22 @@ tables.latencies(commit_latency(cluster))
 
 # %% [markdown]
 # Far below the heartbeat of 100 ms: three zones of one region are near enough to each other, and the data centre is
-# not asked for a vote.
-#
+# not asked for a vote. What people and pods see is another matter:
+
+# %%
+tables.requests(latency(cluster, request, samples=5_000) for request in REQUESTS)
+
+# %% [markdown]
+# The way between the data centre and the region is most of what a worker waits for; the disks are not. Masters and
+# workers in places 90 ms from each other would make every lease renewal take more than a quarter of a second:
+
+# %%
+far = cluster
+for link in cluster.links:
+    far = far.with_component(replace(link, latency=Distribution.constant(0.045)))
+tables.requests(latency(far, request, samples=5_000) for request in ("etcd-put", "kubelet-api"))
+
+# %% [markdown]
 # ## Is it big enough, and until when?
 
 # %%
@@ -144,6 +161,19 @@ plot_timeline(
 # etcd and the API hardly notice. **Vault goes down for half an hour in a planned maintenance**: each rebooted pod
 # comes back sealed and waits for people with their key shares, and the next master is rebooted before they came.
 #
+# ## And when a master is gone: what now?
+#
+# The advisor looks at each raft group on its own. With master-2 down, etcd has no loss left to give:
+
+# %%
+etcd, vault = advise(cluster, {"master-2"})
+tables.ways_out(etcd)
+
+# %%
+for rule in etcd.prohibitions:
+    print(f"Do not {rule.what}: {rule.why}.")
+
+# %% [markdown]
 # ## What to change
 #
 # **First: let Vault unseal itself** (`seal: awskms`). The same scenario on the changed design:

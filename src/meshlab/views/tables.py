@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from meshlab.incident.report import Report
     from meshlab.model.review import Finding
     from meshlab.planning import CommitLatency, CostItem, Fit, Recovery, Resource
+    from meshlab.planning.advise import Advice
+    from meshlab.planning.latency import Latency
     from meshlab.provision.plan import Plan
     from meshlab.simulate import Prediction
 
@@ -153,6 +155,35 @@ def latencies(found: Iterable[CommitLatency]) -> Sheet:
     return _frame(rows, "leader")
 
 
+def requests(found: Iterable[Latency]) -> Sheet:
+    """Gives how long each kind of request takes, and what most of that is."""
+    rows = [
+        {
+            "request": one.request,
+            "median": _milliseconds(one.p50.value),
+            "p99": _milliseconds(one.p99.value),
+            "mostly": one.dominant,
+            "saturates at": f"{one.most:,.0f} a second",
+        }
+        for one in found
+    ]
+    return _frame(rows, "request")
+
+
+def ways_out(advice: Advice) -> Sheet:
+    """Gives the ways out for one raft group, the safest first."""
+    rows = [
+        {
+            "do": action.what,
+            "takes (90 %)": f"{_short(action.exposure.seconds.low)} to {_short(action.exposure.seconds.high)}",
+            "quorum lost meanwhile": f"{action.exposure.risk.mid:.1g}" if advice.now.serving else "is lost",
+            "data kept": "● yes" if action.keeps_data else "▲ not all",
+        }
+        for action in advice.actions
+    ]
+    return _frame(rows, "do")
+
+
 def outlooks(prediction: Prediction) -> Sheet:
     """Gives the predicted downtime of each service: the middle, and what nine of ten histories keep."""
     rows = [
@@ -199,6 +230,10 @@ def compared(**designs: Topology) -> Sheet:
         for name, topology in designs.items()
     }
     return Sheet(columns).rename_axis("down a year")
+
+
+def _milliseconds(seconds: float) -> str:
+    return "never" if math.isinf(seconds) else f"{1000 * seconds:.3g} ms"
 
 
 def _amount(resource: str, value: float) -> str:
