@@ -19,9 +19,13 @@ _BYTES_PER_NODE = 44  # node, table and cache entries together
 
 
 class TooManyNodes(MeshlabError):
-    """The diagram needs more nodes than it may have."""
+    """The diagram needs more nodes than it may have; `gates` were built before it did."""
 
     exit_code = 1
+
+    def __init__(self, message: str, gates: int = 0) -> None:
+        super().__init__(message)
+        self.gates = gates
 
 
 class Stopped(MeshlabError):

@@ -166,15 +166,22 @@ def _core(
 
 
 def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
-    """Tries the candidate orders with a small budget, then with larger ones, until one fits."""
+    """Tries the candidate orders with a small budget, then the better half of them with a larger one, and so on.
+
+    Better is who came further, in gates, before the budget was spent.
+    """
     candidates = orders(core) if len(core.gates) > 1 else [tuple(range(2, len(core.events) + 2))]
-    for budget in _budgets(limits.most_nodes):
+    for i, budget in enumerate(_budgets(limits.most_nodes)):
+        came = []
         for order in candidates:
             limits.check()
             try:
                 return (_built(core, order, budget, limits),), order
-            except TooManyNodes:
-                continue
+            except TooManyNodes as spent:
+                came.append((spent.gates, order))
+        came.sort(key=lambda pair: -pair[0])
+        keep = len(came) if i == 0 else (len(came) + 1) // 2
+        candidates = [order for _, order in came[:keep]]
     raise TooManyNodes(f"no order of the {len(core.events)} variables fits {limits.most_nodes:,} nodes")
 
 
@@ -187,6 +194,7 @@ def _budgets(most: int) -> Iterator[int]:
 
 
 def _built(core: Circuit, order: tuple[int, ...], budget: int, limits: Limits) -> Diagram:
+    """Builds gate by gate; where the budget is met, what no later gate needs is forgotten and the gate tried again."""
     store = Store(len(order), budget)
     level = {node: i for i, node in enumerate(order)}
     edges = {node: store.variable(i) for node, i in level.items()}
@@ -202,7 +210,16 @@ def _built(core: Circuit, order: tuple[int, ...], budget: int, limits: Limits) -
             node = core.first_gate + i
             args = sorted(gate.args, key=lambda arg: -level[abs(arg)])
             level[node] = level[abs(args[-1])]
-            edges[node] = gate_edge(store, gate.op, gate.k, [of(arg) for arg in args])
+            try:
+                edges[node] = gate_edge(store, gate.op, gate.k, [of(arg) for arg in args])
+            except TooManyNodes:
+                edges = dict(zip(edges, store.collect(edges.values()), strict=True))
+                if 2 * store.nodes > budget:
+                    raise TooManyNodes(f"the diagram needs more than {budget:,} nodes", i) from None
+                try:
+                    edges[node] = gate_edge(store, gate.op, gate.k, [of(arg) for arg in args])
+                except TooManyNodes:
+                    raise TooManyNodes(f"the diagram needs more than {budget:,} nodes", i) from None
             for arg in gate.args:
                 uses[abs(arg)] -= 1
                 if not uses[abs(arg)] and core.is_gate(abs(arg)):

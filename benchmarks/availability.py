@@ -1,0 +1,222 @@
+"""Fault trees of the Aralia set and the reference cluster: ours against SCRAM and dd/CUDD; one JSON line.
+
+Per model and side: seconds of wall and of processor time, and the answer. Ours gives probability, the number of
+minimal cut sets and every importance; SCRAM in its fair mode (`--bdd --probability 1 -l 1`) the probability only;
+dd.cudd the probability, in depth-first order with CUDD's own reordering. Arguments: names of models (all of them
+where none is named); `--no-cudd` leaves that side out, `--timeout S` bounds ours per model (the others: `--other S`).
+Warm-up apart: the kernels are compiled before the first measure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from meshlab.availability import availability
+from meshlab.availability.open_psa import read_open_psa
+from meshlab.availability.solve import solve
+from meshlab.model.spec import reference
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "aralia"
+ERRATA = {"das9204": 2.16942e-11}  # three engines agree; the published table has another number
+REFERENCE_RUNS = 7
+
+
+def published() -> dict[str, tuple[int | None, float | None]]:
+    """Gives cut sets and probability per model, as printed in the README beside the models."""
+    rows: dict[str, tuple[int | None, float | None]] = {}
+    for line in (DATA.parent / "README.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and (DATA / f"{cells[0]}.xml").is_file():
+            known = cells[1] != "unknown"
+            count = int(float(cells[1].replace(",", ""))) if known else None
+            probability = float(cells[2]) if cells[2] != "unknown" else None
+            rows[cells[0]] = (count, ERRATA.get(cells[0], probability))
+    return rows
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
+    wall, processor = time.perf_counter(), time.process_time()
+    answer = work()
+    return answer, time.perf_counter() - wall, time.process_time() - processor
+
+
+def ours(model: str, timeout: float) -> dict[str, Any]:
+    file = DATA / f"{model}.xml"
+    answer, wall, processor = timed(lambda: solve(read_open_psa(file), file, timeout=timeout))
+    return {
+        "s": round(wall, 3),
+        "cpu_s": round(processor, 3),
+        "status": answer.status,
+        "p": answer.probability,
+        "bounds": list(answer.bounds),
+        "cut_sets": answer.cut_set_count,
+        "importances": len(answer.importance),
+    }
+
+
+def child(command: list[str], timeout: float) -> tuple[str | None, float, float]:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+        output: str | None = done.stdout if done.returncode == 0 else None
+    except subprocess.TimeoutExpired:
+        output = None
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return output, time.perf_counter() - start, processor
+
+
+def scram(model: str, timeout: float) -> dict[str, Any]:
+    command = ["scram", "--bdd", "--probability", "1", "-l", "1", str(DATA / f"{model}.xml")]
+    output, wall, processor = child(command, timeout)
+    found = re.search(r'<sum-of-products [^>]*probability="([^"]+)"', output or "")
+    return {"s": round(wall, 3), "cpu_s": round(processor, 3), "p": float(found[1]) if found else None}
+
+
+CUDD = """
+import sys
+from pathlib import Path
+from dd.cudd import BDD
+from meshlab.availability.open_psa import read_open_psa
+from meshlab.availability.ordering import depth_first
+tree = read_open_psa(Path(sys.argv[1]))
+c = tree.circuit()
+m = BDD(memory_estimate=4 * 2**30)
+m.configure(reordering=True, max_memory=4 * 2**30)
+order = depth_first(c)
+m.declare(*(c.events[n - 2] for n in order))
+made = [None, m.true, *(m.var(e) if n + 2 in set(order) else m.false for n, e in enumerate(c.events))]
+for gate in c.gates:
+    args = [made[a] if a > 0 else ~made[-a] for a in gate.args]
+    if gate.op == "and":
+        held = m.true
+        for a in args:
+            held &= a
+    else:
+        row = [m.true] + [m.false] * gate.k
+        for a in args:
+            for j in range(gate.k, 0, -1):
+                row[j] = row[j] | (a & row[j - 1])
+        held = row[gate.k]
+    made.append(held)
+root = made[c.top] if c.top > 0 else ~made[-c.top]
+down = {name: e.mean for name, e in tree.events.items()}
+known = {}
+def of(edge):
+    if edge == m.true or edge == m.false:
+        return (1.0, 0.0) if edge == m.true else (0.0, 1.0)
+    plain = ~edge if edge.negated else edge
+    if int(plain) not in known:
+        q = down[plain.var]
+        (a, b), (c, d) = of(plain.low), of(plain.high)
+        known[int(plain)] = ((1 - q) * a + q * c, (1 - q) * b + q * d)
+    p, no = known[int(plain)]
+    return (no, p) if edge.negated else (p, no)
+sys.setrecursionlimit(10000)
+print(of(root)[0])
+"""
+
+
+def cudd(model: str, timeout: float) -> dict[str, Any]:
+    output, wall, processor = child([sys.executable, "-c", CUDD, str(DATA / f"{model}.xml")], timeout)
+    return {"s": round(wall, 3), "cpu_s": round(processor, 3), "p": float(output) if output else None}
+
+
+def judged(model: dict[str, Any], count: int | None, probability: float | None) -> dict[str, Any]:
+    """Adds whether probability (six digits) and cut sets are those published."""
+    mine = model["ours"]
+    same = probability is not None and mine["p"] is not None and abs(mine["p"] / probability - 1) < 5e-6
+    return {**model, "p_as_published": same, "cut_sets_as_published": mine["cut_sets"] == count}
+
+
+def cluster() -> dict[str, float]:
+    """Gives the seconds of all services of the reference cluster: the first time, and once diagrams are known."""
+    topology = reference()
+    from meshlab.availability.exact import service_diagrams
+
+    service_diagrams.cache_clear()
+    _, first, first_cpu = timed(lambda: availability(topology))
+    again = [timed(lambda: availability(topology))[1:] for _ in range(REFERENCE_RUNS)]
+    return {
+        "first_s": round(first, 4),
+        "first_cpu_s": round(first_cpu, 4),
+        "again_s": round(min(wall for wall, _ in again), 4),
+        "again_cpu_s": round(min(processor for _, processor in again), 4),
+        "target_s": 0.05,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="*")
+    parser.add_argument("--timeout", type=float, default=120.0)
+    parser.add_argument("--other", type=float, default=120.0)
+    parser.add_argument("--no-cudd", action="store_true")
+    options = parser.parse_args()
+    if not DATA.is_dir():
+        print(
+            json.dumps(
+                {"benchmark": "availability", "skipped": "no ../shared/data/aralia beside the project"}
+            )
+        )
+        return
+    known = published()
+    with_scram = shutil.which("scram") is not None
+    with_cudd = not options.no_cudd and importlib.util.find_spec("dd") is not None
+    availability(reference())
+    for warm in ("chinese", "cea9601" if "cea9601" in options.models else "baobab2"):
+        solve(read_open_psa(DATA / f"{warm}.xml"), timeout=30)
+    models = []
+    for name in options.models or sorted(known):
+        row: dict[str, Any] = {"model": name, "ours": ours(name, options.timeout)}
+        if with_scram:
+            row["scram"] = scram(name, options.other)
+        if with_cudd:
+            row["cudd"] = cudd(name, options.other)
+        models.append(judged(row, *known[name]))
+        print(json.dumps(models[-1]), file=sys.stderr, flush=True)
+    sides = ["ours", *(["scram"] if with_scram else []), *(["cudd"] if with_cudd else [])]
+    solvable = [m for m in models if known[m["model"]][1] is not None]
+    totals = {
+        side: {
+            "solved": sum(m[side]["p"] is not None for m in solvable),
+            "s": round(sum(m[side]["s"] for m in solvable), 2),
+            "cpu_s": round(sum(m[side]["cpu_s"] for m in solvable), 2),
+        }
+        for side in sides
+    }
+    print(
+        json.dumps(
+            {
+                "benchmark": "availability",
+                "models": models,
+                "of": len(solvable),
+                "totals": totals,
+                "p_as_published": sum(m["p_as_published"] for m in solvable),
+                "cut_sets_as_published": sum(m["cut_sets_as_published"] for m in solvable),
+                "reference_cluster": cluster(),
+                "target_total_s": 10,
+                "load": os.getloadavg()[0],
+                "cores": os.cpu_count(),
+                "python": platform.python_version(),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
