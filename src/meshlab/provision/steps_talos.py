@@ -25,6 +25,8 @@ from meshlab.provision.operation import (
 )
 from meshlab.provision.records import SETTLED, Kind
 
+SILENCE = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+"""gRPC codes that mean nobody answered."""
 LOOK_S = 4.0
 """Deadline of a look at one machine, in seconds; a machine without power is silent, not an error."""
 CONFIG = "/system/state/config.yaml"
@@ -44,7 +46,7 @@ def talos_errors(what: str, *, changing: bool = False) -> Iterator[None]:
             reaction = "unknown" if changing else "retry"
         elif error.code in ("FAILED_PRECONDITION", "RESOURCE_EXHAUSTED", "ABORTED"):
             reaction = "retry"
-        silent = error.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+        silent = error.code in SILENCE
         said = f"no answer from {error.node}" if silent and not changing else f"{what}: {error}"
         raise StepFailed(said, reaction, silent=silent) from None
 
@@ -261,14 +263,22 @@ def etcd_state(context: Context, address: str) -> str:
         return "none" if service is None else str(service.state)
 
 
-def etcd_members(context: Context, address: str) -> list[Any]:
-    """Gives the etcd members that one control plane lists; none where its etcd does not run."""
+def etcd_members(context: Context, address: str, *, insist: bool = False) -> list[Any]:
+    """Gives the etcd members that one control plane lists; none where its etcd does not run.
+
+    Raises
+    ------
+    StepFailed
+        Nobody answers at that address, and the caller insists on an answer.
+    """
     from meshlab.live.talos.errors import TalosError
 
     with context.connections.talos(address, timeout_s=LOOK_S) as client:
         try:
             return client.etcd_member_list()
-        except TalosError:
+        except TalosError as error:
+            if insist and error.code in SILENCE:
+                raise StepFailed(f"no answer from {address}", "retry", silent=True) from None
             return []
 
 
@@ -354,7 +364,7 @@ class EtcdVoters(Waiting):
         wanted = len(self.settings["control_plane"])
         seen: dict[str, frozenset[int]] = {}
         for address in self.settings["control_plane"]:
-            members = etcd_members(context, address)
+            members = etcd_members(context, address, insist=True)
             learners = [member.hostname for member in members if member.is_learner]
             if len(members) < wanted:
                 return Absent(f"{address} lists {len(members)} of {wanted} etcd members")
