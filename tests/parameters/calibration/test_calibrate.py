@@ -222,3 +222,43 @@ def test_importing_the_command_loads_no_heavy_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_the_simulator_was_given_comes_back_from_its_own_histories() -> None:
+    """The loop closes: boots of 40 s (the spec says 90), drawn by the simulator, learnt from what it told."""
+    table = Parameters.defaults().with_value(
+        "machine.master-1.boot", Distribution.lognormal(40.0, 0.2), "[E] test"
+    )
+    night = Scenario("reboot", 900.0, (Fault.restart("master-1", at=60.0),))
+    told = simulate(reference(), night, replicates=25, parameters=table, seed=5).timelines
+    histories = [
+        History(replace(t, origin="executed", epoch=EPOCH + 1e4 * i), f"{i}.json") for i, t in enumerate(told)
+    ]
+    boot = calibrate(reference(), histories=histories)["machine.master-1.boot"]
+    assert boot.count == 25
+    assert boot.value.a == pytest.approx(40.0, rel=0.15)  # 3.7 standard errors of 25 boots
+    assert boot.value.b == pytest.approx(0.2, rel=0.6)
+
+
+def test_an_incidents_folder_is_evidence(tmp_path: Path) -> None:
+    from meshlab.commands.evidence import gather
+
+    folder = tmp_path / "night"
+    folder.mkdir()
+    (folder / "incident.json").write_text("{}", encoding="utf-8")
+    (folder / "timeline.json").write_text(replace(watched(), origin="observed").to_json(), encoding="utf-8")
+    (folder / "rows.json").write_text("[]", encoding="utf-8")  # an incident's other files are not looked at
+    (history,) = gather([str(folder)], reference()).histories
+    assert history.file == str(folder / "timeline.json") and history.date == "2025-10-09"
+
+
+def test_two_scrapes_of_one_machine_are_taken_for_before_and_after(tmp_path: Path) -> None:
+    from meshlab.commands.evidence import gather
+
+    early, late = tmp_path / "master-1.prom", tmp_path / "master-1-later.prom"
+    early.write_text("# scraped at: 1000\nprocess_start_time_seconds 500\nx_total 5\n", encoding="utf-8")
+    late.write_text("# scraped at: 1060\nprocess_start_time_seconds 500\nx_total 9\n", encoding="utf-8")
+    (both,) = gather([str(early), str(late)], reference()).scrapes
+    assert both.machine == "master-1" and both.exposure == 60.0 and both.value("x_total") == 4.0
+    with pytest.raises(InputError, match=r"master-1.prom: taken 60 s before .*master-1-later.prom"):
+        gather([str(late), str(early)], reference())

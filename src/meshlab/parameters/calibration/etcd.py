@@ -79,7 +79,11 @@ def _fit(
         if fitted.goodness.distance < 0.05
         else (f"; the form is off by {fitted.goodness.distance:.0%} at one edge: mind the tail")
     )
-    method = f"{value.kind} by interval-censored maximum likelihood over the buckets and the sum{note}{far}"
+    tail = Estimate(fitted.p99.low * scale, fitted.p99.mid * scale, fitted.p99.high * scale)
+    method = (
+        f"{value.kind} by interval-censored maximum likelihood over the buckets and the sum{note}; "
+        f"99th percentile {tail} s{far}"
+    )
     return Fit(
         name, value, "s", "median", interval, method, evidence,
         table.rows.get(name), fitted.goodness, meaning,
