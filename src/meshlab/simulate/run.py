@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from meshlab.model.errors import InputError
@@ -15,6 +16,8 @@ from meshlab.simulate.scenario import Scenario
 from meshlab.simulate.underlay import build_underlay
 
 if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
+
     from meshlab.model.timeline import Timeline
     from meshlab.model.topology import Topology
 
@@ -88,35 +91,68 @@ def _parts(
 
 
 def _spread(jobs: Iterable[Job], workers: int) -> Iterator[list[Timeline]]:
-    """Gives the jobs' results in order. An interrupt lets the running jobs end (a second or so), starts no more.
+    """Gives the jobs' results in order. An interrupt lets the running replicates end, and starts no more.
 
     Workers are not killed: one that dies while it writes its result leaves the pool waiting for the rest of it.
+    Ctrl-C goes to the whole foreground group; only this process answers it, and tells its workers to stop. So
+    they are born with the signal blocked: one that still starts up would print a traceback.
     """
     from collections import deque
     from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+    context = get_context("spawn")
+    stop = context.Event()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(stop,))
     waiting: deque[Future[list[Timeline]]] = deque()
     try:
         for job in jobs:
-            waiting.append(pool.submit(_job, job))
+            with _interrupts_held():
+                waiting.append(pool.submit(_job, job))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    except BaseException:
+        stop.set()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C goes to the whole foreground group; only the parent answers it, and stops its workers."""
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Holds SIGINT back, also for processes born meanwhile; it comes after. Nothing where there are no masks."""
     import signal
 
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_stop: Event | None = None
+
+
+def _begin(stop: Event) -> None:
+    """Sets a worker up: it stops when it is told, not at an interrupt."""
+    import signal
+
+    global _stop
+    _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _job(job: Job) -> list[Timeline]:
     topology, scenario, table, seed, numbers = job
     underlay = build_underlay(topology, scenario)
-    return [replicate(topology, scenario, table, underlay, seed, number) for number in numbers]
+    found: list[Timeline] = []
+    for number in numbers:
+        if _stop is not None and _stop.is_set():
+            break
+        found.append(replicate(topology, scenario, table, underlay, seed, number))
+    return found
