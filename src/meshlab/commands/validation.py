@@ -43,13 +43,17 @@ def validate(
     poll: Annotated[str, typer.Option(help="how often each survivor is asked whether it leads")] = "",
     repeats: Annotated[int, typer.Option(help="faults; for commit, puts")] = 20,
     seed: Annotated[int, typer.Option(help="of everything random on our side")] = 1,
+    simulations: Annotated[
+        int, typer.Option(min=100, help="faults in the simulator; for commit, puts")
+    ] = 4000,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="folder to keep the document in")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Runs real processes and the simulator side by side. Example: `meshlab validate etcd --repeats 20`"""
-    from meshlab.validation.requests import document_of, setting_of
+    from meshlab.validation.cell import real_side, with_simulation
+    from meshlab.validation.requests import setting_of
     from meshlab.validation.tables import COLUMNS, remarks, rows
 
     setting = setting_of(
@@ -67,7 +71,10 @@ def validate(
         repeats=repeats,
         seed=seed,
     )
-    document = asyncio.run(document_of(setting))
+    document = asyncio.run(real_side(setting))
+    if output is not None:  # what was measured is kept whatever becomes of the rest
+        _keep(document, setting, output)
+    document = with_simulation(document, simulations)
     if output is not None:
         _keep(document, setting, output)
     text = "\n".join([table("", COLUMNS, rows(document)), *remarks(document)])

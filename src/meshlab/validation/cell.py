@@ -1,7 +1,7 @@
 """One cell of the validation grid: measured, simulated, compared, and written down as one JSON document.
 
 The document holds the real samples and the measured inputs, so that the simulated side can be computed again whenever
-the model changes (:func:`simulated_again`), without running the processes again.
+the model changes (:func:`with_simulation`), without running the processes again.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ SAMPLES = {
 Document = dict[str, Any]
 
 
-async def run_cell(setting: Setting, *, progress: bool = True, simulate: int = SIMULATED) -> Document:
-    """Measures the machine, then the real group, then asks the simulator; gives the document.
+async def real_side(setting: Setting, *, progress: bool = True) -> Document:
+    """Measures the machine, then the real group; gives the document without the simulated side.
 
     Raises
     ------
@@ -58,7 +58,7 @@ async def run_cell(setting: Setting, *, progress: bool = True, simulate: int = S
             machine = await measured(setting, folder)
             seen = [trial async for trial in _shown(_real(setting, folder), setting, progress)]
     machine = kept(machine)
-    document: Document = {
+    return {
         "schema": SCHEMA,
         "setting": setting.as_json(),
         "when": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
@@ -67,7 +67,6 @@ async def run_cell(setting: Setting, *, progress: bool = True, simulate: int = S
         "inputs": {k: [round(v * 1000, 3) for v in vs] for k, vs in asdict(machine).items()},
         "real": _seen(seen),
     }
-    return simulated_again(document, simulate)
 
 
 def _real(setting: Setting, folder: Path) -> AsyncIterator[Any]:
@@ -130,7 +129,7 @@ def _seen(found: Iterable[Any]) -> Document:
     return side
 
 
-def simulated_again(document: Document, simulate: int = SIMULATED) -> Document:
+def with_simulation(document: Document, simulate: int = SIMULATED) -> Document:
     """Gives the document with the simulated side and the comparison computed anew from its inputs."""
     setting = Setting(**document["setting"])
     machine = Machine(**{k: [v / 1000 for v in vs] for k, vs in document["inputs"].items()})

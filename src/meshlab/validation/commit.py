@@ -1,8 +1,8 @@
 """Commit latency: puts of closed-loop clients to a real leader, and the same through the simulated commit path.
 
-What is measured beforehand, on a group of one member: the round trip of one client that waits for the disk (put), the
-time of a synchronous write, and the time between two answers while 64 clients keep the machine busy: the processor's
-share of a put. Replication itself is never measured beforehand.
+What is measured beforehand, on a group of one member: the round trip of one client (put), the time of a synchronous
+write, and the time between two answers while as many clients as there will be write: the processor's share of a put.
+Replication itself is never measured beforehand.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from meshlab.validation.setting import Setting
 if TYPE_CHECKING:
     import numpy as np
 
-BUSY_CLIENTS = 64
 ROUNDS = 5
 """Inputs are measured before each fifth of the real puts: on a machine that others use too, a minute changes much."""
 ALONE_PUTS, BUSY_PUTS = 120, 640
@@ -47,7 +46,7 @@ async def real(setting: Setting, folder: Path) -> tuple[Machine, Latencies]:
         await alone.start()
         await group.start()
         for _ in range(ROUNDS):
-            await _measure(alone, inputs, setting.members, folder / "alone")
+            await _measure(alone, inputs, setting, folder / "alone")
             leader, _ = await group.settled()
             found.latencies.extend(
                 await probes.put_latencies(
@@ -59,14 +58,15 @@ async def real(setting: Setting, folder: Path) -> tuple[Machine, Latencies]:
     return inputs, found
 
 
-async def _measure(alone: EtcdProcesses, inputs: Machine, members: int, folder: Path) -> None:
-    """Adds to the inputs: writes, calls, puts of one client, and the time between answers to 64 clients."""
+async def _measure(alone: EtcdProcesses, inputs: Machine, setting: Setting, folder: Path) -> None:
+    """Adds to the inputs: writes, calls, puts of one client, and the time between answers."""
     inputs.fsync.extend(probes.fsync_times(folder, ALONE_PUTS))
-    inputs.together.extend(await probes.fsync_times_together(folder, members, ALONE_PUTS))
+    inputs.together.extend(await probes.fsync_times_together(folder, setting.members, ALONE_PUTS))
     inputs.ask.extend(await probes.ask_times(alone, ALONE_PUTS))
     inputs.put.extend(await probes.put_latencies(alone, 0, 1, ALONE_PUTS, folder))
-    busy = sorted(put.end for put in await probes.puts(alone, 0, BUSY_CLIENTS, BUSY_PUTS, folder))
-    inputs.work.extend(b - a for a, b in pairwise(busy))
+    if setting.clients > 1:
+        busy = sorted(put.end for put in await probes.puts(alone, 0, setting.clients, BUSY_PUTS, folder))
+        inputs.work.extend(b - a for a, b in pairwise(busy))
 
 
 def simulated(setting: Setting, machine: Machine, count: int, etcd: str) -> Latencies:
@@ -101,4 +101,4 @@ def _costs(setting: Setting, machine: Machine, etcd: tuple[int, ...], rng: np.ra
         return setting.link_delay + jitter + 0.5 * of(machine.ask)
 
     disk = machine.together if setting.members > 1 else fsync
-    return Costs(lambda: of(rest), lambda: of(machine.work), lambda: of(disk), hop)
+    return Costs(lambda: of(rest), lambda: of(machine.work) if machine.work else 0.0, lambda: of(disk), hop)

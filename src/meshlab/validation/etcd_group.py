@@ -171,7 +171,7 @@ class EtcdProcesses:
         """A connection to a member over a link like those between members; the caller closes it."""
         if self.fabric is None:
             return EtcdCaller(*self.client_address(i))
-        return EtcdCaller(loopback(self.addresses[i]), CLIENT_PORT)
+        return EtcdCaller(loopback(self.addresses[i]), CLIENT_PORT, far=True)
 
     def caller(self, i: int) -> EtcdCaller:
         if i not in self._callers:

@@ -155,10 +155,10 @@ class EtcdModel:
             )
         aware = self._knows_it_is_gone(member, log, won, at)
         back = won.time + (0.0 if member == won.member else hop)
+        patience = min(timeout, 5.0 + 2 * self.setting.election)  # etcd's own time-out for a request
         start = at + float(rng.random()) * PAUSE_S
         if float(rng.random()) < latency / (latency + PAUSE_S):  # one was under way
-            start = at + timeout - float(rng.random()) * latency + PAUSE_S
-        patience = min(timeout, 5.0 + 2 * self.setting.election)  # etcd's own time-out for a request
+            start = at + patience - float(rng.random()) * latency + PAUSE_S
         while True:
             if start >= back:
                 return start + latency - at

@@ -134,6 +134,10 @@ class Setting:
         parts.append(f"delay{self.link_delay * 1000:g}")
         if self.measure == "outage" and self.client_timeout != 1.0:
             parts.append(f"timeout{self.client_timeout:g}")
+        if self.jitter:
+            parts.append(f"jitter{self.jitter * 1000:g}")
+        if self.seed != 1:
+            parts.append(f"seed{self.seed}")
         return "-".join(parts)
 
     def as_json(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.5, 0.9, 0.99)
 RESAMPLES = 1000
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,11 @@ def quantiles(sample: Sequence[float], *, seed: int = 0) -> tuple[Quantile, ...]
 def _resampled(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     import numpy as np
 
-    rounds = [
-        np.quantile(values[rng.integers(values.size, size=values.size)], QUANTILES) for _ in range(RESAMPLES)
-    ]
-    return np.asarray(rounds, dtype=float)
+    found = np.empty((RESAMPLES, len(QUANTILES)))
+    for start in range(0, RESAMPLES, _AT_ONCE):
+        drawn = rng.integers(values.size, size=(min(_AT_ONCE, RESAMPLES - start), values.size))
+        found[start : start + len(drawn)] = np.quantile(values[drawn], QUANTILES, axis=1).T
+    return found
 
 
 def share(count: int, of: int) -> Share:
