@@ -38,6 +38,7 @@ def calibrate(
     """Fits parameters to what was measured. Example: `meshlab calibrate data/reference.yaml --from incident`"""
     from meshlab.commands.evidence import gather
     from meshlab.model.spec import dump
+    from meshlab.parameters import Parameters
     from meshlab.parameters.calibration.calibrate import calibrate as fit
     from meshlab.parameters.calibration.calibrate import calibrated
 
@@ -45,7 +46,18 @@ def calibrate(
     if output is not None and output.suffix not in (".json", ".yaml", ".yml"):
         raise InputError.single(output, "a calibration is written as .json or .yaml", "name it measured.yaml")
     evidence = gather(sources or (), topology)
-    found = fit(topology, histories=evidence.histories, scrapes=evidence.scrapes, steps=evidence.steps)
+    base = Parameters.embedded() if evidence.embedded else Parameters.defaults()
+    found = fit(
+        topology,
+        histories=evidence.histories,
+        scrapes=evidence.scrapes,
+        steps=evidence.steps,
+        parameters=base,
+    )
+    if evidence.embedded:
+        say(
+            f"{evidence.embedded[0]} was measured on an embedded cluster: these numbers hold for that one only"
+        )
     if output is not None:
         parameters = output if output.suffix == ".json" else output.with_suffix(".calibration.json")
         parameters.write_text(found.to_json() + "\n", encoding="utf-8")
@@ -63,7 +75,8 @@ def calibrate(
         text += f"\nnot learnt: {missing.name}: {missing.reason}" + (
             f" [{missing.place}]" if missing.place else ""
         )
-    answer(found.to_dict() | {"read": evidence.files}, as_json, text)
+    profile = "embedded" if evidence.embedded else "live" if evidence.live else ""
+    answer(found.to_dict() | {"read": evidence.files, "measured_on": profile}, as_json, text)
 
 
 def _was(row: Parameter | None) -> str:

@@ -23,12 +23,17 @@ SCRAPES = (".prom", ".metrics", ".txt")
 
 @dataclass
 class Evidence:
-    """All that was given: histories, scrapes (still one by one), executed steps, and the names of the files."""
+    """All that was given: histories, scrapes (one by one, then differences), executed steps, the names of the files.
+
+    ``embedded`` are those that say that they were measured on an embedded cluster, ``live`` on a real one.
+    """
 
     histories: list[History] = field(default_factory=list)
     scrapes: list[Scrape] = field(default_factory=list)
     steps: list[StepRun] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
+    embedded: list[str] = field(default_factory=list)
+    live: list[str] = field(default_factory=list)
 
 
 def gather(given: Iterable[str], topology: Topology) -> Evidence:
@@ -60,6 +65,12 @@ def gather(given: Iterable[str], topology: Topology) -> Evidence:
         else:
             raise InputError.single(path, "there is no such file or folder", "check the path after --from")
     found.scrapes = list(_differences(found.scrapes))
+    if found.embedded and found.live:
+        raise InputError.single(
+            found.embedded[0],
+            f"measured on an embedded cluster, and {found.live[0]} on a real one: their times have nothing in common",
+            "calibrate one with the evidence of one",
+        )
     return found
 
 
@@ -68,6 +79,7 @@ def _folder(folder: Path, topology: Topology, found: Evidence) -> None:
 
     if (folder / "incident.json").exists():
         found.histories.append(read_history(folder / "timeline.json"))
+        _measured_on(_profile(folder / "incident.json"), str(folder), found)
         return
     if (folder / "plan.json").exists():
         _run(folder, topology, found)
@@ -81,6 +93,22 @@ def _folder(folder: Path, topology: Topology, found: Evidence) -> None:
         )
     for path in inside:
         _file(path, topology, found)
+
+
+def _profile(path: Path) -> str:
+    """Gives where an incident was watched, as its record says: embedded, live, or nothing."""
+    import json
+
+    try:
+        about = json.loads(path.read_text(encoding="utf-8")).get("about", {})
+        return str(about.get("profile", ""))
+    except (ValueError, AttributeError) as error:
+        raise InputError.single(path, f"not an incident's record: {error}") from None
+
+
+def _measured_on(profile: str, name: str, found: Evidence) -> None:
+    if profile in ("embedded", "live"):
+        (found.embedded if profile == "embedded" else found.live).append(name)
 
 
 def _file(path: Path, topology: Topology, found: Evidence) -> None:
@@ -135,6 +163,7 @@ def _run(folder: Path, topology: Topology, found: Evidence) -> None:
         )
     with Journal(path, read_only=True) as journal:
         records = journal.records(plan.run)
+    _measured_on("embedded" if plan.target == "embedded" else "live", str(folder), found)
     found.steps += list(step_runs(plan, records, str(path)))
     found.histories.append(History(executed(plan, topology, records), str(path)))
 

@@ -245,10 +245,13 @@ def test_an_incidents_folder_is_evidence(tmp_path: Path) -> None:
 
     folder = tmp_path / "night"
     folder.mkdir()
-    (folder / "incident.json").write_text("{}", encoding="utf-8")
+    about = {"about": {"target": "embedded", "profile": "embedded"}}
+    (folder / "incident.json").write_text(json.dumps(about), encoding="utf-8")
     (folder / "timeline.json").write_text(replace(watched(), origin="observed").to_json(), encoding="utf-8")
     (folder / "rows.json").write_text("[]", encoding="utf-8")  # an incident's other files are not looked at
-    (history,) = gather([str(folder)], reference()).histories
+    found = gather([str(folder)], reference())
+    assert found.embedded == [str(folder)] and not found.live
+    (history,) = found.histories
     assert history.file == str(folder / "timeline.json") and history.date == "2025-10-09"
 
 
@@ -262,3 +265,24 @@ def test_two_scrapes_of_one_machine_are_taken_for_before_and_after(tmp_path: Pat
     assert both.machine == "master-1" and both.exposure == 60.0 and both.value("x_total") == 4.0
     with pytest.raises(InputError, match=r"master-1.prom: taken 60 s before .*master-1-later.prom"):
         gather([str(late), str(early)], reference())
+
+
+def test_evidence_of_an_embedded_cluster_has_its_own_prior_and_does_not_mix_with_a_real_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+    for name, epoch in (("embedded", EPOCH), ("live", EPOCH + 1e5)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "incident.json").write_text(json.dumps({"about": {"profile": name}}), encoding="utf-8")
+        told = replace(watched(took=1.0), origin="executed", epoch=epoch)
+        (folder / "timeline.json").write_text(told.to_json(), encoding="utf-8")
+        folders.append(str(folder))
+    run("calibrate", SPEC, "--from", folders[0], "--json")
+    told = capsys.readouterr()
+    document = json.loads(told.out)
+    boot = next(fit for fit in document["fits"] if fit["name"] == "machine.master-1.boot")
+    assert boot["replaced"]["value"] == "triangular 0.5 1.5 4.0" and document["measured_on"] == "embedded"
+    assert "hold for that one only" in told.err
+    with pytest.raises(InputError, match=r"measured on an embedded cluster, and .*live on a real one"):
+        run("calibrate", SPEC, "--from", folders[0], "--from", folders[1])

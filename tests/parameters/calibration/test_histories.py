@@ -155,6 +155,12 @@ def test_predicted_histories_measure_nothing_and_the_same_time_counts_once() -> 
         learnt(Timeline("observed", 10.0))
 
 
+def test_a_history_of_another_cluster_is_refused() -> None:
+    other = Timeline("observed", 10.0, (Interval("node-7", State.UP, 0.0, 10.0),), epoch=EPOCH)
+    with pytest.raises(InputError, match=r"0.json: tells of nothing that is in hybrid: node-7"):
+        learnt(other)
+
+
 def document(**changes: object) -> str:
     interval = {"component": "etcd", "state": "up", "start_s": 0, "end_s": 10, "cause": ""}
     data = {"origin": "observed", "horizon_s": 20.0, "epoch": EPOCH, "intervals": [interval]}

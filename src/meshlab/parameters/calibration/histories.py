@@ -85,6 +85,14 @@ def learn_histories(
 ) -> Iterator[Fit | NotLearnt]:
     """Gives what the histories tell of every part of the topology."""
     check_histories(histories)
+    for history in histories:
+        told = history.timeline.components
+        if told and not any(name in topology for name in told):
+            raise InputError.single(
+                history.file,
+                f"tells of nothing that is in {topology.name}: {', '.join(told[:3])}",
+                "is this evidence of another cluster?",
+            )
     for machine in topology.machines:
         seen = [found for history in histories for found in _boots(history, machine.name)]
         yield from _duration(
