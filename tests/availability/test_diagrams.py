@@ -193,3 +193,14 @@ def test_forgetting_what_is_not_needed_keeps_the_rest() -> None:
     (after,) = store.collect([kept])
     assert store.nodes == before.nodes
     assert np.array_equal(store.diagram(after).highs, before.highs)
+
+
+def test_a_falling_function_without_a_negated_edge_is_not_taken_for_a_rising_one() -> None:
+    """Its diagram (not a, not b, c) has plain edges only; rounding by branches once put its bounds below it."""
+    builder = CircuitBuilder("abc")
+    a, b, c = map(builder.event, "abc")
+    circuit = builder.circuit(builder.all_of([-a, -b, c]))
+    lower, upper = assembled(circuit, Limits(), lambda core: _pair(core, 1, Limits()))
+    q = np.array([[0.0], [0.0], [1.0]])
+    low, high = sorted(float(probabilities(one, q)[0]) for one in (lower, upper))
+    assert low <= 1.0 <= high

@@ -48,13 +48,6 @@ class Diagram:
     def nodes(self) -> int:
         return int(self.levels.size)
 
-    @property
-    def monotone_edges(self) -> bool:
-        """Whether no inner edge is complemented, which is how every monotone function looks."""
-        if self.root < 2:
-            return True
-        return not self.root & 1 and not bool(np.any((self.highs & 1 == 1) & (self.highs > 1)))
-
 
 class Store:
     """Diagrams over one order of variables, sharing their nodes. Edges are plain integers.
@@ -181,18 +174,18 @@ class Store:
         self._keys = np.zeros((size, 2), np.int32)
         self._values = np.zeros(size, np.int32)
 
-    def rounded(self, f: int, most: int, up: bool) -> int:
+    def rounded(self, f: int, most: int, up: bool, monotone: bool) -> int:
         """Gives a function of at most about `most` nodes that is nowhere above `f` (or, `up`, nowhere below).
 
         The nodes that a random walk is likeliest to come by stay. One that goes is replaced by its low branch
-        (up: by its high branch) in a monotone function, by a constant in any other.
+        (up: by its high branch) where the caller knows that `f` or its negation is monotone, else by a constant.
         """
         from meshlab.availability.bdd_kernels import reached, rounded
 
         if f < 2:
             return f
         reach = np.zeros(((f >> 1) + 1, 2))
-        plain = bool(reached(f, self._levels, self._lows, self._highs, reach))
+        reached(f, self._levels, self._lows, self._highs, reach)
         alive = reach[reach > 0]
         if alive.size <= most:
             return f
@@ -200,7 +193,7 @@ class Store:
         new = np.zeros(reach.shape, np.int64)
         node, last = 1, f >> 1
         while node <= last:
-            arrays = (*self.nodes_arrays, reach, threshold, plain, up, new, self._table, self.control)
+            arrays = (*self.nodes_arrays, reach, threshold, monotone, up, new, self._table, self.control)
             node = int(rounded(node, last, *arrays))
             if node <= last:
                 self.after(int(self.control[3]))

@@ -1,8 +1,9 @@
 """Compiled kernels of the decision diagrams: conjunction with a budget, and sweeps over a finished diagram.
 
 An edge is ``2 * node + complement``; node 0 is the leaf "false", so edge 0 is false and edge 1 is true. The low edge
-of a node is never complemented, which makes every function's diagram unique; in a monotone function only the edges
-to the leaf "true" are. Children have lower numbers than their parents, so a sweep is one loop over an array.
+of a node is never complemented, which makes every function's diagram unique. In a monotone function only edges to
+the leaf "true" are complemented; so it is in some others too: edges do not prove a function monotone. Children have
+lower numbers than their parents, so a sweep is one loop over an array.
 """
 
 from __future__ import annotations
@@ -259,23 +260,16 @@ def derivatives(
 
 
 @njit(cache=True, nogil=True)
-def reached(root: Int, levels: Array, lows: Array, highs: Array, reach: Array) -> bool:
-    """Fills in how likely a walk from the root comes by each node, plain and negated (one step in a hundred is high).
-
-    Gives whether the function, or its negation, is monotone: then no inner edge below is complemented.
-    """
-    plain = True
+def reached(root: Int, levels: Array, lows: Array, highs: Array, reach: Array) -> None:
+    """Fills in how likely a walk comes by each node, plain and negated (one step in a hundred goes high)."""
     reach[root >> 1, root & 1] = 1.0
     for node in range(root >> 1, 0, -1):
         for flip in range(2):
             r = reach[node, flip]
             if r > 0.0:
-                if highs[node] & 1 and highs[node] > 1:
-                    plain = False
                 reach[lows[node] >> 1, (lows[node] & 1) ^ flip] += 0.99 * r
                 reach[highs[node] >> 1, (highs[node] & 1) ^ flip] += 0.01 * r
     reach[0, :] = 0.0
-    return plain
 
 
 @njit(cache=True, nogil=True)
@@ -287,7 +281,7 @@ def rounded(
     highs: Array,
     reach: Array,
     threshold: float,
-    plain: bool,
+    monotone: bool,
     up: bool,
     new: Array,
     table: Array,
@@ -314,7 +308,7 @@ def rounded(
                     control[3] = edge
                     return node
                 new[node, flip] = edge
-            elif plain:
+            elif monotone:
                 new[node, flip] = high if up != (flip == 1) else low
             else:
                 new[node, flip] = 1 if up else 0

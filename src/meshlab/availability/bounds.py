@@ -11,9 +11,9 @@ import numpy as np
 
 from meshlab.availability.bdd import Diagram, Stopped, Store, TooManyNodes
 from meshlab.availability.circuit import Circuit
-from meshlab.availability.compiled import Limits, assembled, gate_edge, watched
+from meshlab.availability.compiled import Limits, assembled, gate_edge, is_coherent, watched
 from meshlab.availability.evaluate import probabilities
-from meshlab.availability.ordering import orders
+from meshlab.availability.ordering import depth_first, orders
 
 _FIRST_SIZE = 500
 _STEP = 4
@@ -63,11 +63,12 @@ def bounds(circuit: Circuit, down: Mapping[str, float], limits: Limits) -> Bound
 
 def _pair(core: Circuit, size: int, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
     limits.check()
-    order = orders(core)[0] if len(core.gates) > 1 else tuple(range(2, len(core.events) + 2))
+    order = orders(core)[0] if len(core.gates) > 1 else depth_first(core)
     store = Store(len(order), limits.most_nodes)
     level = {node: i for i, node in enumerate(order)}
     below = {node: store.variable(i) for node, i in level.items()}
     above = dict(below)
+    monotone = is_coherent(core)
     uses = Counter(abs(arg) for gate in core.gates for arg in gate.args)
     uses[abs(core.top)] += 1
     collect_at = 40 * size
@@ -84,7 +85,8 @@ def _pair(core: Circuit, size: int, limits: Limits) -> tuple[tuple[Diagram, ...]
             high = gate_edge(store, gate.op, gate.k, [of(arg, above, below) for arg in args])
             if gate.op == "xor" and low != high:
                 low, high = _xor_ends(store, [(of(a, below, above), of(a, above, below)) for a in args])
-            below[node], above[node] = store.rounded(low, size, False), store.rounded(high, size, True)
+            below[node] = store.rounded(low, size, False, monotone)
+            above[node] = store.rounded(high, size, True, monotone)
             for arg in gate.args:
                 uses[abs(arg)] -= 1
                 if not uses[abs(arg)] and core.is_gate(abs(arg)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 TRUE = 1
@@ -34,7 +35,7 @@ class Circuit:
     top: int
     name: str = "top"
 
-    @property
+    @cached_property
     def first_gate(self) -> int:
         return len(self.events) + 2
 

@@ -12,7 +12,7 @@ from meshlab.availability.bdd import FALSE_EDGE, TRUE_EDGE, Diagram, Stopped, St
 from meshlab.availability.circuit import TRUE, Circuit
 from meshlab.availability.grouping import grouped
 from meshlab.availability.modules import modules
-from meshlab.availability.ordering import orders
+from meshlab.availability.ordering import depth_first, orders
 from meshlab.availability.simplify import simplified
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ Progress = Callable[[str, int], None]
 Solver = Callable[[Circuit], tuple[tuple[Diagram, ...], tuple[int, ...]]]
 _FIRST_BUDGET = 30_000
 _STEP = 8
+_SMALL = 24
 _COLLECT_FROM = 3_000_000
 
 
@@ -30,11 +31,13 @@ class Part:
     """One module: a diagram over variables that are events (0 to n - 1) or earlier parts (n + its place).
 
     A part never holds when nothing has failed (its complement is used where it would), so that a cut set of the
-    whole is a cut set of a part with the cut sets of its inner parts put in.
+    whole is a cut set of a part with the cut sets of its inner parts put in. `monotone` when its form shows that
+    it is; see `is_coherent`.
     """
 
     diagram: Diagram
     variables: tuple[int, ...]
+    monotone: bool
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def assembled(circuit: Circuit, limits: Limits, solve: Solver) -> list[Compiled]
     count = len(circuit.events)
     if abs(small.top) == TRUE:
         edge = TRUE_EDGE if small.top == TRUE else FALSE_EDGE
-        return [Compiled(circuit.events, (Part(Store(0).diagram(edge), ()),), False, coherent)] * 2
+        return [Compiled(circuit.events, (Part(Store(0).diagram(edge), (), True),), False, coherent)] * 2
     roots = sorted(modules(small) | {abs(small.top)})
     place = {root: count + i for i, root in enumerate(roots)}
     idle = _when_nothing_failed(small)
@@ -99,7 +102,8 @@ def assembled(circuit: Circuit, limits: Limits, solve: Solver) -> list[Compiled]
         diagrams, order = solve(core)
         below = [leaves[node - 2] for node in order]
         variables = tuple(place[node] if small.is_gate(node) else node - 2 for node in below)
-        parts.append([Part(diagram, variables) for diagram in diagrams])
+        monotone = is_coherent(core)
+        parts.append([Part(diagram, variables, monotone) for diagram in diagrams])
         if limits.progress:
             limits.progress(f"module {i + 1} of {len(roots)}", diagrams[0].nodes)
     negated = (small.top < 0) != idle[abs(small.top)]
@@ -170,7 +174,14 @@ def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[i
 
     Better is who came further, in gates, before the budget was spent.
     """
-    candidates = orders(core) if len(core.gates) > 1 else [tuple(range(2, len(core.events) + 2))]
+    if len(core.events) <= _SMALL:  # any order will do: do not think about it
+        limits.check()
+        walk = depth_first(core)
+        try:
+            return (_built(core, walk, _FIRST_BUDGET, limits),), walk
+        except TooManyNodes:
+            pass
+    candidates = orders(core)
     for i, budget in enumerate(_budgets(limits.most_nodes)):
         came = []
         for order in candidates:

@@ -154,7 +154,7 @@ def minimal_cut_sets(compiled: Compiled, limits: Limits | None = None) -> CutSet
             diagram = Diagram(
                 diagram.levels, diagram.lows, diagram.highs, diagram.root ^ 1, diagram.variables
             )
-        if not diagram.monotone_edges:
+        if not part.monotone or (top and compiled.negated):
             diagram = coherent_hull(diagram, limits)
         families.append(_family(diagram, limits))
     return CutSets(compiled, tuple(families))

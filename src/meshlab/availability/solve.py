@@ -16,6 +16,7 @@ from meshlab.availability.minimal import minimal_cut_sets
 
 TIMEOUT = 60.0
 _FOR_EXACT = 0.6
+_HULL_NODES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,12 @@ def solve(
 
 
 def _count(diagrams: Compiled, limits: Limits) -> int | None:
+    """Gives the number of minimal cut sets; none where the time or, for a coherent hull, a small budget is spent.
+
+    The hull of a diagram can be far larger than the diagram, and the count is the lesser part of the answer.
+    """
+    if not diagrams.coherent:
+        limits.most_nodes = min(limits.most_nodes, _HULL_NODES + 4 * diagrams.nodes)
     try:
         return minimal_cut_sets(diagrams, limits).count()
     except (Stopped, TooManyNodes):
