@@ -118,11 +118,15 @@ def simulate(
     replicates: Annotated[int, typer.Option(min=1, help="how many histories to simulate")] = 100,
     seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="processes; the answer is the same for any number")] = 1,
+    measured: Annotated[
+        Path | None, typer.Option("--parameters", help="what `calibrate` measured (.calibration.json), or a CSV")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Simulates a scenario. Example: `meshlab simulate data/reference.yaml --scenario data/scenarios/lose-zone.yaml`"""
     from tqdm import tqdm
 
+    from meshlab.parameters import Parameters
     from meshlab.simulate import load_scenario
     from meshlab.simulate import simulate as run
 
@@ -135,6 +139,7 @@ def simulate(
             replicates=replicates,
             seed=seed,
             workers=workers,
+            parameters=Parameters.defaults().with_file(measured) if measured else None,
             progress=lambda done, _: bar.update(done - bar.n),
         )
     rows = [
