@@ -119,7 +119,8 @@ def simulate(
     seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="processes; the answer is the same for any number")] = 1,
     measured: Annotated[
-        Path | None, typer.Option("--parameters", help="what `calibrate` measured (.calibration.json), or a CSV")
+        Path | None,
+        typer.Option("--parameters", help="what `calibrate` measured (.calibration.json), or a CSV"),
     ] = None,
     as_json: Json = False,
 ) -> None:
