@@ -27,6 +27,9 @@ class Host:
     since ``calm_since``, in ``calm_term``, so that they need not be simulated one by one; ``contact`` is when it
     last heard one that was. ``answering`` are those who answer it, as a leader, in the same way; ``answered`` says
     of the others when they last did. ``marks`` are the times and indexes up to which its log was, for compaction.
+
+    Of hashicorp/raft only: ``fresh`` until it has found a leader after a start, ``timer_end`` of its follower's timer,
+    ``seeking`` whom a leader tries to reach again, ``lease`` the number of the last time its lease began to run out.
     """
 
     ident: int
@@ -34,6 +37,7 @@ class Host:
     phase: float
     storage: Storage
     node: Node
+    member: Member = field(init=False)
     up: bool = True
     frozen: bool = False
     life: int = 0
@@ -52,11 +56,18 @@ class Host:
     answering: set[int] = field(default_factory=set)
     answered: dict[int, float] = field(default_factory=dict)
     missing: bool = False
+    fresh: bool = False
+    timer_end: float = 0.0
+    seeking: set[int] = field(default_factory=set)
+    lease: int = 0
     marks: list[tuple[float, int]] = field(default_factory=list)
 
-    @property
-    def member(self) -> Member:
-        return self.node.member
+    def __post_init__(self) -> None:
+        self.boot(self.node)
+
+    def boot(self, node: Node) -> None:
+        """Takes the state machine of a new process."""
+        self.node, self.member = node, node.member
 
     @property
     def acts(self) -> bool:
@@ -64,13 +75,18 @@ class Host:
 
     @property
     def leads(self) -> bool:
-        return self.up and self.node.member.role is Role.LEADER
+        return self.up and self.member.role is Role.LEADER
 
     # --- as the story is told
 
     @property
     def role(self) -> str:
         return _WORDS[self.member.role]
+
+    @property
+    def lead(self) -> str:
+        """Gives the name of the leader that it hears."""
+        return self.calm.name if self.calm is not None else ""
 
     @property
     def term(self) -> int:

@@ -376,7 +376,11 @@ class Member:
     def _greater_term(self, message: Message) -> bool:
         """Takes note of a greater term; whether the message counts."""
         kind = message.kind
-        if kind in _ANSWER and not message.transfer and self.in_lease:
+        asks = kind in _ANSWER and not message.transfer
+        if asks and self.settings.refuses_while_led and self.lead not in (NOBODY, message.sender):
+            self.send(Message(_ANSWER[kind], to=message.sender, term=self.term, reject=True))
+            return False
+        if asks and self.in_lease:
             if self.tell:
                 left = self.settings.election - self.election_elapsed
                 self.say(

@@ -40,7 +40,7 @@ def _write(entry: Entry, leader: Host, hosts: list[Host]) -> None:
             progress.sent_commit = entry.index
 
 
-def hears(group: TimedGroup, host: Host, leader: Host, now: float) -> bool:
+def hears(group: TimedGroup, host: Host, leader: Host) -> bool:
     """Whether heartbeats of a leader reach a follower of its now."""
     member = host.member
     return (
@@ -50,7 +50,7 @@ def hears(group: TimedGroup, host: Host, leader: Host, now: float) -> bool:
         and member.role is Role.FOLLOWER
         and member.lead == leader.ident
         and member.term == leader.member.term
-        and group.world.arrives(leader.name, host.name, now)
+        and group.reaches(leader, host)
     )
 
 
@@ -72,7 +72,9 @@ def settled(leader: Host, host: Host) -> bool:
 def begin(group: TimedGroup, host: Host, leader: Host, now: float) -> None:
     """Notes that a follower has heard its leader."""
     host.contact = now
+    group.found(host)
     if host.calm is not leader:
+        group.stirred = True
         host.calm, host.calm_since, host.calm_term = leader, now, leader.member.term
         group.disarm(host)
         host.asleep = False
@@ -112,34 +114,43 @@ def lose(group: TimedGroup, host: Host, now: float) -> None:
     group.arm(host, now)
 
 
-def watch(group: TimedGroup, leader: Host, now: float) -> None:
-    """Notes who answers a leader; sets its alarm for a heartbeat that somebody needs, or a look at its quorum."""
-    world, member = group.world, leader.member
-    needed = False
+def note_answers(group: TimedGroup, leader: Host, now: float) -> None:
+    """Notes who answers a leader, when the others last did, and whether a quorum is missing."""
     for host in group.hosts.values():
         if host is leader:
             continue
-        answers = leader.acts and host.calm is leader and world.arrives(host.name, leader.name, now)
-        if answers:
+        if leader.acts and host.calm is leader and group.reaches(host, leader):
             leader.answering.add(host.ident)
         elif host.ident in leader.answering:
             leader.answering.discard(host.ident)
-            leader.answered[host.ident] = _last_answer(group, leader, host, now)
-        if host.acts and host.ident in member.followers and world.arrives(leader.name, host.name, now):
-            needed = needed or host.calm is not leader or (answers and not settled(leader, host))
-    voters = member.configuration.voters
+            if group.settings.check_quorum:
+                leader.answered[host.ident] = _last_answer(group, leader, host, now)
+    voters = leader.member.configuration.voters
     verdict = voters.verdict({m: m in leader.answering or m == leader.ident for m in voters.everyone})
     missing = verdict is not Verdict.WON
     if missing and not leader.missing:
         group.story.silent_since = now
     leader.missing = missing
+
+
+def watch(group: TimedGroup, leader: Host, now: float) -> None:
+    """Notes who answers a leader; sets its alarm for a heartbeat that somebody needs, or a look at its quorum."""
+    member = leader.member
+    note_answers(group, leader, now)
+    needed = False
+    for host in group.hosts.values():
+        if host is leader or not host.acts or host.ident not in member.followers:
+            continue
+        if group.reaches(leader, host):
+            answers = host.ident in leader.answering
+            needed = needed or host.calm is not leader or (answers and not settled(leader, host))
     group.count(leader, now)
     left = group.settings.election - member.election_elapsed
     if not leader.acts:
         group.disarm(leader)
     elif needed:
         group.alarm(leader, leader.counted + 1, group.beat)
-    elif (missing and group.settings.check_quorum) or member.transferee:
+    elif (leader.missing and group.settings.check_quorum) or member.transferee:
         group.alarm(leader, leader.counted + left, group.beat)
     else:
         group.disarm(leader)

@@ -28,7 +28,7 @@ class SoftState(NamedTuple):
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ready:
     """One batch of effects. `must_sync`: the write has to be durable before the answers among the messages go."""
 
@@ -74,17 +74,20 @@ class Node:
 
     @property
     def has_ready(self) -> bool:
-        member = self.member
+        member, hard, soft = self.member, self._hard, self._soft
+        if member.outbox or member.outbox_after_write or member.read_states:
+            return True
         log = member.log
-        return bool(
-            member.outbox
-            or member.outbox_after_write
-            or member.hard_state != self._hard
-            or self._soft_now() != self._soft
-            or log.unstable.next_entries()
-            or log.unstable.next_snapshot()
+        unstable = log.unstable
+        return (
+            log.committed != hard.commit
+            or member.term != hard.term
+            or member.vote != hard.vote
+            or member.lead != soft.lead
+            or member.role is not soft.role
+            or unstable.in_progress < unstable.offset + len(unstable.entries)
+            or (unstable.snapshot is not None and not unstable.snapshot_in_progress)
             or log.has_committed(not self._asynchronous)
-            or member.read_states
         )
 
     def ready(self) -> Ready:

@@ -22,6 +22,9 @@ class Settings:
     answers_stale
         Whether a leader of an older term is told of the newer one (raft paper 5.1). etcd-io/raft leaves that to its
         votes, but with `prevote` or `check_quorum`, where votes may be ignored, it always answers.
+    refuses_while_led
+        Whether a voter that knows a leader refuses everyone else aloud, however long it has not heard it
+        (hashicorp/raft), instead of by `check_quorum`'s lease.
     step_down_on_removal
         Whether a leader that is removed, or made a learner, gives up at once.
     max_committed
@@ -42,6 +45,7 @@ class Settings:
     forwards_proposals: bool = True
     checks_changes: bool = True
     answers_stale: bool = False
+    refuses_while_led: bool = False
     step_down_on_removal: bool = False
 
     def __post_init__(self) -> None:

@@ -58,8 +58,14 @@ class Storage:
 
     def append(self, entries: tuple[Entry, ...]) -> None:
         """Writes entries; what was there from their first index on is replaced."""
+        if not entries:
+            return
         first = self.first_index
-        kept = tuple(entry for entry in entries if entry.index >= first)
+        kept = (
+            entries
+            if entries[0].index >= first
+            else tuple(entry for entry in entries if entry.index >= first)
+        )
         if not kept:
             return
         at = kept[0].index - first

@@ -15,9 +15,13 @@ Seen = tuple[Role, int, int]
 
 
 class Story:
-    """Compares members before and after each event, and tells what has changed."""
+    """Compares members before and after each event, and tells what has changed.
 
-    def __init__(self) -> None:
+    `alone` is why a leader gives up by itself.
+    """
+
+    def __init__(self, alone: str = "no quorum answers it") -> None:
+        self.alone = alone
         self.reigns: list[Reign] = []
         self.log: list[Election] = []
         self.silent_since = 0.0
@@ -78,7 +82,7 @@ class Story:
 
     def _stepped_down(self, host: Host, term: int, now: float) -> None:
         self.ends(host, now)
-        why = f" for term {host.term}" if host.term > term else ": no quorum answers it"
+        why = f" for term {host.term}" if host.term > term else f": {self.alone}"
         self.say(now, host, "step-down", f"{host.name} stepped down{why}")
 
     def _wins(self, host: Host, now: float) -> None:

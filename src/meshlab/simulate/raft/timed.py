@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from meshlab.simulate.raft import quiet
 from meshlab.simulate.raft.host import Host
 from meshlab.simulate.raft.member import Member, ProposalDropped, Role
+from meshlab.simulate.raft.membership import MembershipError
 from meshlab.simulate.raft.messages import (
     NOBODY,
     Change,
@@ -30,10 +31,11 @@ from meshlab.simulate.raft.messages import (
     Message,
     Snapshot,
 )
+from meshlab.simulate.raft.quorum import Verdict
 from meshlab.simulate.raft.ready import Node, Ready, UnknownPeer
 from meshlab.simulate.raft.settings import Settings
 from meshlab.simulate.raft.storage import Storage
-from meshlab.simulate.raft.story import Story
+from meshlab.simulate.raft.story import Seen, Story
 from meshlab.simulate.raft_world import Agenda, Election, Reign, World
 
 if TYPE_CHECKING:
@@ -64,6 +66,11 @@ class TimedGroup:
         Seconds that a snapshot takes to be sent, beside the delay of a message.
     """
 
+    writes_first = False
+    """Whether a leader, too, sends its entries only when it has written them."""
+    timer_runs_on = False
+    """Whether a follower's timer runs on when it learns of a newer term."""
+
     def __init__(
         self,
         world: World,
@@ -87,16 +94,16 @@ class TimedGroup:
         self.agenda = Agenda()
         self.story = Story()
         self.hosts: dict[int, Host] = {}
+        self.members: dict[str, Host] = {}
         self._ids = {name: ident for ident, name in enumerate(world.members, 1)}
         self._arrived: dict[tuple[int, int], float] = {}
+        self._open: set[tuple[int, int]] = set()
+        self._around: dict[int, list[Host]] = {}
+        self.stirred = True
         self._found(phases or {})
         self._begin(leader)
 
     # --- what callers use
-
-    @property
-    def members(self) -> dict[str, Host]:
-        return {host.name: host for host in self.hosts.values()}
 
     def run(self, horizon: float) -> tuple[list[Reign], list[Election]]:
         """Gives what happens up to the horizon in seconds."""
@@ -120,10 +127,11 @@ class TimedGroup:
             node = Node(Member(ident, self.settings, storage, self._draw, applied=1))
             host = Host(ident, name, phase, storage, node, applied=1)
             host.up = self.world.running[name].at(0.0)
-            self.hosts[ident] = host
+            self.hosts[ident] = self.members[name] = host
 
     def _begin(self, leader: str) -> None:
         world = self.world
+        self._look_around(0.0)
         able = [v for v in world.voters(0.0) if world.acts(v, 0.0)]
         best = [v for v in able if len(world.around(v, 0.0)) >= world.quorum(0.0)]
         chosen = leader if leader in best else ""
@@ -136,7 +144,7 @@ class TimedGroup:
             first = self.hosts[self._ids[chosen]]
             quiet.crown(first, list(self.hosts.values()))
             for host in self.hosts.values():
-                if host is not first and host.acts and world.arrives(chosen, host.name, 0.0):
+                if host is not first and host.acts and self.reaches(first, host):
                     host.member.lead = first.ident
                     host.node.resume()
                     host.calm = first
@@ -150,9 +158,40 @@ class TimedGroup:
 
     # --- the world changes
 
+    def _look_around(self, now: float) -> None:
+        """Notes the ways that are open until the world changes again."""
+        self._around.clear()
+        flows = self.world.flows.items()
+        self._open = {(self._ids[a], self._ids[b]) for (a, b), track in flows if track.at(now)}
+
+    def reaches(self, sender: Host, host: Host) -> bool:
+        """Whether what one member sends to another arrives, as things are."""
+        return (sender.ident, host.ident) in self._open
+
+    def around(self, host: Host) -> list[Host]:
+        """Gives the members with whom one can exchange messages, itself included."""
+        found = self._around.get(host.ident)
+        if found is None:
+            found = [
+                other
+                for other in self.hosts.values()
+                if other is host
+                or (other.acts and host.acts and self.reaches(host, other) and self.reaches(other, host))
+            ]
+            self._around[host.ident] = found
+        return found
+
+    def could_win(self, host: Host, open_to: Collection[Host]) -> bool:
+        """Whether the votes of some members would make one the leader, as far as it knows who votes."""
+        voters = host.member.configuration.voters
+        granting = {other.ident for other in open_to}
+        return voters.verdict({ident: ident in granting for ident in voters.everyone}) is Verdict.WON
+
     def _changed(self, now: float) -> None:
         if now > 0:
             quiet.write(self, now)
+        self.stirred = True
+        self._look_around(now)
         for host in self.hosts.values():
             runs = self.world.running[host.name].at(now)
             if host.up and not runs:
@@ -166,6 +205,7 @@ class TimedGroup:
                 self.disarm(host)
             elif host.frozen and not frozen:
                 self._thaw(host, now)
+        self._around.clear()
         for host in self.hosts.values():
             if host.leads and host.acts:
                 self._enrol(host, now)
@@ -177,7 +217,8 @@ class TimedGroup:
         if heir is not None:
             self.story.say(now, host, "transfer", f"{host.name} hands the leadership to {heir.name}")
             host.member.step(Message(Kind.TRANSFER_LEADER, sender=heir.ident))
-            for message in host.member.outbox:  # its last words: they are under way when its machine goes down
+            # its last words are under way when its machine goes down
+            for message in host.member.outbox:
                 if message.kind is Kind.TIMEOUT_NOW:
                     self.in_flight(host, heir, message, now + self.world.delay(host.name, heir.name, now))
         host.up = False
@@ -203,7 +244,7 @@ class TimedGroup:
         """A new process on the old disk; it skips ticks when it finds a peer (etcd's fast-forward)."""
         host.up = True
         host.phase = now
-        host.node = Node(Member(host.ident, self.settings, host.storage, self._draw, applied=host.applied))
+        host.boot(Node(Member(host.ident, self.settings, host.storage, self._draw, applied=host.applied)))
         host.counted = self.ticks(host, now)
         host.answering.clear()
         host.answered.clear()
@@ -218,7 +259,7 @@ class TimedGroup:
         host.counted = self.ticks(host, now)
         for leader in self.hosts.values():
             spoke = leader is not host and leader.leads and leader.acts
-            if spoke and self.world.arrives(leader.name, host.name, now):
+            if spoke and self.reaches(leader, host):
                 host.backlog.append(self._delivery(leader, host, quiet.heartbeat(leader, host)))
         backlog, host.backlog = host.backlog, []
         for action in backlog:
@@ -237,6 +278,10 @@ class TimedGroup:
                 continue
             kind = ChangeKind.ADD if should else ChangeKind.LEARNER
             change = ConfChange((Change(kind, host.ident),), simple=True)
+            try:
+                member.changer().apply(change)
+            except MembershipError:  # the last voter stays one
+                continue
             self.step(
                 leader, Message(Kind.PROP, sender=leader.ident, entries=(Entry(0, 0, change=change),)), now
             )
@@ -246,33 +291,38 @@ class TimedGroup:
 
     def _settle(self, now: float) -> None:
         """Notices who hears its leader no more, whom a leader has to speak to, who may wake."""
+        if not self.stirred:
+            return
+        self.stirred = False
         hosts = self.hosts.values()
         for host in hosts:
-            if host.calm is not None and not quiet.hears(self, host, host.calm, now):
-                quiet.lose(self, host, now)
+            if host.calm is not None and not quiet.hears(self, host, host.calm):
+                self.lost(host, now)
         for host in hosts:
             if host.leads:
-                quiet.watch(self, host, now)
+                self.watch(host, now)
             elif not host.acts:
                 continue
-            elif host.asleep and self._has_a_chance(host, now):
+            elif host.asleep and self.has_a_chance(host):
                 self._wake(host, now)
 
-    def _has_a_chance(self, host: Host, now: float) -> bool:
+    def has_a_chance(self, host: Host) -> bool:
         """Whether a quorum could answer a member's question with yes.
 
         It cannot while too few voters hear it, or (leases) while they hear a leader. With PreVote a question
         without a chance changes nothing, so it need not be asked; without, nothing comes of it while no voter
         whatsoever could win.
         """
-        world = self.world
         if not self.settings.prevote:
-            return world.has_quorum(now)
-        around: Collection[str] = world.around(host.name, now)
-        if self.settings.check_quorum:
-            led = {h.name for h in self.hosts.values() if h.calm is not None or h.leads}
-            around = [name for name in around if name not in led]
-        return len(around) >= world.quorum(now)
+            return any(
+                self.could_win(other, self.around(other)) for other in self.hosts.values() if other.acts
+            )
+        around = self.around(host)
+        return self.could_win(host, [other for other in around if other is host or self.may_grant(other)])
+
+    def may_grant(self, host: Host) -> bool:
+        """Whether a voter would answer a candidate with yes, if the logs allow it."""
+        return not self.settings.check_quorum or (host.calm is None and not host.leads)
 
     def _wake(self, host: Host, now: float) -> None:
         """Takes a sleeper's timer up where it would be: it asks again every `timeout` ticks."""
@@ -281,6 +331,19 @@ class TimedGroup:
         host.member.election_elapsed = passed % host.member.timeout
         host.counted = self.ticks(host, now)
         self.arm(host, now)
+
+    # --- what depends on the kind of clock
+
+    def lost(self, host: Host, now: float) -> None:
+        """Notes that a follower hears its leader no more."""
+        quiet.lose(self, host, now)
+
+    def watch(self, leader: Host, now: float) -> None:
+        """Notes who answers a leader, and what it has to do by itself."""
+        quiet.watch(self, leader, now)
+
+    def found(self, host: Host) -> None:
+        """Notes that a member follows or leads."""
 
     # --- clocks
 
@@ -327,8 +390,10 @@ class TimedGroup:
         serial = host.alarm
 
         def ring(now: float) -> None:
-            if host.alarm == serial and host.acts:
-                host.due = -1
+            if host.alarm != serial:
+                return
+            host.due = -1
+            if host.acts:
                 host.member.election_elapsed += number - 1 - host.counted
                 host.counted = number
                 action(host, now)
@@ -337,10 +402,11 @@ class TimedGroup:
 
     def _time_out(self, host: Host, now: float) -> None:
         member = host.member
-        if not self._has_a_chance(host, now):
+        if not self.has_a_chance(host):
             member.become_pre_candidate()
             host.node.resume()
             host.asleep, host.asked = True, now
+            self.stirred = True
             member.election_elapsed = 0
             return
         before = self.story.seen(host)
@@ -366,7 +432,7 @@ class TimedGroup:
     def send(self, sender: Host, message: Message, now: float) -> None:
         """Puts a message on its way, if there is a way."""
         host = self.hosts.get(message.to)
-        if host is None or not host.up or not self.world.arrives(sender.name, host.name, now):
+        if host is None or not host.up or not self.reaches(sender, host):
             return
         if message.kind is Kind.HEARTBEAT and not message.context and quiet.settled(sender, host):
             return
@@ -387,7 +453,7 @@ class TimedGroup:
                 host.backlog.append(deliver)
             else:
                 self.step(host, message, now)
-                if message.kind in _FROM_LEADER and quiet.hears(self, host, sender, now):
+                if message.kind in _FROM_LEADER and quiet.hears(self, host, sender):
                     quiet.begin(self, host, sender, now)
 
         return deliver
@@ -406,19 +472,34 @@ class TimedGroup:
             return
         self._after(host, before, now)
 
-    def _after(self, host: Host, before: tuple[Role, int, int], now: float) -> None:
-        self.story.compare(host, before, now)
-        member = host.member
-        if member.role is not before[0] or member.term != before[1]:
-            host.asleep = False
-            self.disarm(host)
-            if member.role is Role.LEADER:
-                host.calm = None
-                host.answering.clear()
-                host.answered.clear()
-        self.work(host, now)
-        if member.role is not Role.LEADER and host.calm is None and not host.asleep:
+    def _after(self, host: Host, before: Seen, now: float) -> None:
+        """Tells what has become of a member, does what it wants, sets its alarm."""
+        self._note(host, before, now)
+        if not host.writing:
+            self.work(host, now)
+        if host.due < 0 and host.calm is None and not host.asleep and host.member.role is not Role.LEADER:
             self.arm(host, now)
+
+    def _note(self, host: Host, before: Seen, now: float) -> None:
+        member = host.member
+        role = member.role
+        if (
+            role is Role.LEADER
+            or role is not before[0]
+            or member.term != before[1]
+            or member.lead != before[2]
+        ):
+            self.stirred = True
+            self.story.compare(host, before, now)
+            if role is not before[0] or member.term != before[1]:
+                host.asleep = False
+                if role is not before[0] or not self.timer_runs_on:
+                    self.disarm(host)
+                if role is Role.LEADER:
+                    host.calm = None
+                    host.answering.clear()
+                    host.answered.clear()
+                    self.found(host)
 
     # --- writes
 
@@ -426,7 +507,7 @@ class TimedGroup:
         """Takes the next batch of effects, unless the last one is still being written."""
         while not host.writing and host.node.has_ready:
             batch = host.node.ready()
-            leads = host.member.role is Role.LEADER
+            leads = host.member.role is Role.LEADER and not (self.writes_first and batch.must_sync)
             if leads:
                 for message in batch.messages:
                     self.send(host, message, now)
@@ -460,9 +541,9 @@ class TimedGroup:
             for message in batch.messages:
                 self.send(host, message, now)
         host.node.advance()
-        self.story.compare(host, before, now)
+        self._note(host, before, now)
         if host.member.role is not Role.LEADER:
-            if host.calm is None and not host.asleep and host.member.role is not before[0]:
+            if host.calm is None and not host.asleep:
                 self.arm(host, now)
         elif changed or before[0] is not Role.LEADER or batch.committed:
             self._enrol(host, now)
