@@ -64,6 +64,8 @@ def main() -> None:
     """Runs the command line; a user's mistake ends in a message and exit code 2, never in a traceback."""
     try:
         status = app(standalone_mode=False)
+        if status == 130:  # typer makes this of a Ctrl-C
+            say("interrupted")
         sys.exit(status if isinstance(status, int) else 0)
     except MeshlabError as error:
         complain(error)
