@@ -172,7 +172,8 @@ def _core(
 def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
     """Tries the candidate orders with a small budget, then the better half of them with a larger one, and so on.
 
-    Better is who came further, in gates, before the budget was spent.
+    Better is who came further, in gates, before the budget was spent; of equals, the later candidate, whose
+    rank promised less and who came as far.
     """
     if len(core.events) <= _SMALL:  # any order will do: do not think about it
         limits.check()
@@ -190,7 +191,8 @@ def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[i
                 return (_built(core, order, budget, limits),), order
             except TooManyNodes as spent:
                 came.append((spent.gates, order))
-        came.sort(key=lambda pair: -pair[0])
+        came.reverse()
+        came.sort(key=lambda one: -one[0])
         keep = len(came) if i == 0 else (len(came) + 1) // 2
         candidates = [order for _, order in came[:keep]]
     raise TooManyNodes(f"no order of the {len(core.events)} variables fits {limits.most_nodes:,} nodes")

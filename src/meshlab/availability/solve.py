@@ -16,7 +16,7 @@ from meshlab.availability.minimal import minimal_cut_sets
 
 TIMEOUT = 60.0
 _FOR_EXACT = 0.6
-_HULL_NODES = 1_000_000
+_HULL_NODES = 1_500_000
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _count(diagrams: Compiled, limits: Limits) -> int | None:
     The hull of a diagram can be far larger than the diagram, and the count is the lesser part of the answer.
     """
     if not diagrams.coherent:
-        limits.most_nodes = min(limits.most_nodes, _HULL_NODES + 4 * diagrams.nodes)
+        limits.most_nodes = min(limits.most_nodes, _HULL_NODES + diagrams.nodes)
     try:
         return minimal_cut_sets(diagrams, limits).count()
     except (Stopped, TooManyNodes):
