@@ -15,7 +15,7 @@ from meshlab.availability.compiled import Limits, assembled, gate_edge, is_coher
 from meshlab.availability.evaluate import probabilities
 from meshlab.availability.ordering import depth_first, orders
 
-_FIRST_SIZE = 500
+_FIRST_SIZE = 60
 _STEP = 4
 _CLOSE = 1e-9
 

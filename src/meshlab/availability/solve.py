@@ -15,7 +15,7 @@ from meshlab.availability.importance import Importance, importances
 from meshlab.availability.minimal import minimal_cut_sets
 
 TIMEOUT = 60.0
-_FOR_EXACT = 0.6
+_FOR_EXACT = 0.5
 _HULL_NODES = 1_500_000
 
 
