@@ -151,7 +151,8 @@ class ApplyConfiguration(Operation):
             return Absent("no credentials yet")
         address = str(self.settings["address"])
         if answers(context, address, maintenance=False):
-            return Found({"configured": True}, config_differences(context, self.settings))
+            wanted = "cluster" in self.settings  # a destroy asks only whether the machine has a configuration
+            return Found({"configured": True}, config_differences(context, self.settings) if wanted else ())
         if answers(context, address, maintenance=True):
             return Absent("it does not know our certificates yet")
         return Unreachable(f"no answer from {address}")
