@@ -30,8 +30,6 @@ from meshlab.availability import availability
 from meshlab.model import Distribution
 from meshlab.model.spec import data_file
 from meshlab.planning import commit_latency, fits, forecast, monthly_cost, recoveries
-from meshlab.planning.advise import advise
-from meshlab.planning.latency import REQUESTS, latency
 from meshlab.simulate import load_scenario, simulate
 from meshlab.views import tables
 from meshlab.views.failure_panel import FailurePanel
@@ -94,6 +92,8 @@ tables.latencies(commit_latency(cluster))
 # not asked for a vote. What people and pods see is another matter:
 
 # %%
+from meshlab.planning.latency import REQUESTS, latency
+
 tables.requests(latency(cluster, request, samples=5_000) for request in REQUESTS)
 
 # %% [markdown]
@@ -166,6 +166,8 @@ plot_timeline(
 # The advisor looks at each raft group on its own. With master-2 down, etcd has no loss left to give:
 
 # %%
+from meshlab.planning.advise import advise
+
 etcd, vault = advise(cluster, {"master-2"})
 tables.ways_out(etcd)
 

@@ -152,7 +152,14 @@ class ApplyConfiguration(Operation):
         address = str(self.settings["address"])
         if answers(context, address, maintenance=False):
             wanted = "cluster" in self.settings  # a destroy asks only whether the machine has a configuration
-            return Found({"configured": True}, config_differences(context, self.settings) if wanted else ())
+            try:
+                return Found(
+                    {"configured": True}, config_differences(context, self.settings) if wanted else ()
+                )
+            except StepFailed as error:
+                if not error.silent:
+                    raise
+                return Unreachable(str(error))  # it went away between two questions
         if answers(context, address, maintenance=True):
             return Absent("it does not know our certificates yet")
         return Unreachable(f"no answer from {address}")
