@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +108,18 @@ def test_no_changed_line_gives_a_traceback(line: int, text: str) -> None:
         assert error.problems
 
 
+@cache
+def _reference() -> Any:
+    return _plain(read_yaml(REFERENCE, "x"))
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_no_changed_value_gives_a_traceback(data: st.DataObject) -> None:
     from meshlab.model.spec.places import Places
     from meshlab.model.spec.repair import Repair
 
-    root: Any = _plain(read_yaml(REFERENCE, "x"))
+    root: Any = deepcopy(_reference())
     for _ in range(data.draw(st.integers(1, 4))):
         node = root
         while True:
