@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from meshlab.model.spec import data_file
+from meshlab.simulate.run import _interrupts_held as interrupts_held
 
 COMMAND = (
     sys.executable, "-m", "meshlab.cli", "simulate", str(data_file("reference.yaml")),
@@ -53,6 +55,23 @@ def test_ctrl_c_ends_the_command_with_130_without_a_traceback_or_a_process_left(
     assert "Traceback" not in err
     _, alive = psutil.wait_procs(started, timeout=60)
     assert not alive
+
+
+def test_an_interrupt_that_another_thread_takes_waits_until_a_worker_is_born() -> None:
+    over = threading.Event()
+    idle = threading.Thread(target=over.wait)
+    idle.start()
+    steps = 0
+    try:
+        with pytest.raises(KeyboardInterrupt), interrupts_held():
+            os.kill(os.getpid(), signal.SIGINT)  # this thread has it blocked, so the idle one takes it
+            for _ in range(1_000_000):
+                steps += 1
+        assert steps == 1_000_000
+    finally:
+        over.set()
+        idle.join()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_progress_counts_every_replicate_whatever_the_number_of_workers(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from meshlab.simulate.underlay import build_underlay
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
+    from types import FrameType
 
     from meshlab.model.timeline import Timeline
     from meshlab.model.topology import Topology
@@ -122,17 +123,29 @@ def _spread(jobs: Iterable[Job], workers: int) -> Iterator[list[Timeline]]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Holds SIGINT back, also for processes born meanwhile; it comes after. Nothing where there are no masks."""
-    import signal
+    """Holds SIGINT back, also for processes born meanwhile; it comes after. Nothing outside the main thread.
 
-    if not hasattr(signal, "pthread_sigmask"):
+    The mask is what children inherit. It does not hold the signal back here: another thread may take it, and
+    Python then runs the handler in this one. So the handler waits too.
+    """
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    held: list[tuple[int, FrameType | None]] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    masks = hasattr(signal, "pthread_sigmask")
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else set()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+    if held and callable(handler):
+        handler(*held[0])
 
 
 _stop: Event | None = None
