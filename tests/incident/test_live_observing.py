@@ -58,6 +58,7 @@ def test_the_leaders_power_loss_is_seen_dated_and_survived(tmp_path: Path, clust
                 await asyncio.to_thread(
                     observer.watch, 40.0, None, lambda: _voters(observer.samples().of("etcd")) == 3
                 )
+                await asyncio.to_thread(observer.watch, 1.0)
                 before = observed(observer.samples(), topology)
                 assert before.state_at("etcd", before.horizon - 0.3) is State.UP
                 leader = initial_leaders(before)["etcd"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -52,8 +53,15 @@ class _View:
         self.machines = {
             name: self._pieces(readings.machine_marks(asked)) for name, asked in samples.of("machine").items()
         }
+        heard = sorted(
+            sample.got
+            for asked in samples.of("etcd").values()
+            for sample in asked
+            if sample.answered and sample.answer.get("leader") == sample.answer.get("member_id")
+        )
         self.members = {
-            name: self._pieces(readings.etcd_marks(asked)) for name, asked in samples.of("etcd").items()
+            name: self._pieces(readings.etcd_marks(asked, heard))
+            for name, asked in samples.of("etcd").items()
         }
         self.member_names = {
             str(sample.answer["member_id"]): name
@@ -67,10 +75,11 @@ class _View:
 
     def singles(self) -> Iterator[Interval]:
         """Things that one probe judges by itself."""
+        patience = min(readings.PATIENCE_S, self.samples.interval)
         for name, found in self.machines.items():
             yield from self._intervals(name, found)
         readers = (
-            ("kubernetes-api", readings.write_marks),
+            ("kubernetes-api", partial(readings.write_marks, patience_s=patience)),
             ("chain", readings.chain_marks),
             ("management", readings.management_marks),
         )

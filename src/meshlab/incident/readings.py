@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshlab.incident.pieces import Mark, answered_marks
 from meshlab.incident.samples import Sample
 from meshlab.model import State
 
 PATIENCE_S = 1.0
-"""A write that waits longer than this was, for its client, an outage of that length."""
+"""A write that waits longer than this was, for its client, an outage of that length; shorter where asked more often."""
 
 _BOOTING = frozenset({"booting", "installing", "maintenance", "rebooting", "upgrading", "resetting"})
 
@@ -41,7 +42,7 @@ def _machine(sample: Sample) -> tuple[State | None, str]:
 
 @dataclass(frozen=True)
 class EtcdAnswer:
-    """What one member says of its group: ids are hex; `moving` where its raft index rose since its last answer."""
+    """What one member says of its group: ids are hex; `moving` where something was committed since its last answer."""
 
     member: str
     leader: str
@@ -53,36 +54,57 @@ class EtcdAnswer:
 SILENT = EtcdAnswer("", "", 0, False)
 
 
-def etcd_marks(samples: Sequence[Sample]) -> list[Mark[EtcdAnswer]]:
-    """One member's answers; silence and errors are the answer `SILENT`."""
-    last: list[int] = []
+def etcd_marks(samples: Sequence[Sample], heard: Sequence[float] = ()) -> list[Mark[EtcdAnswer]]:
+    """One member's answers; silence and errors are the answer `SILENT`.
 
-    def value(sample: Sample) -> tuple[EtcdAnswer | None, str]:
-        if sample.outcome == "no-path":
-            return None, ""
-        if not sample.answered:
-            return SILENT, sample.error
+    Parameters
+    ----------
+    heard
+        When a member answered that it leads itself, in seconds, sorted. A raft index that rose since the last
+        answer may have risen before a leader heard in between fell silent, so the next answer of the same term
+        decides whether it `moves`.
+    """
+    told: list[EtcdAnswer | None] = []
+    index: int | None = None
+    asked_before = 0.0
+    rose: list[tuple[bool, bool]] = []
+    for sample in samples:
         answer = sample.answer
-        index = int(answer.get("index", 0))
-        moving = bool(last) and index > last[-1]
-        last.append(index)
+        if not sample.answered:
+            told.append(None if sample.outcome == "no-path" else SILENT)
+            rose.append((False, False))
+            continue
         leader = str(answer.get("leader") or "")
-        return (
+        told.append(
             EtcdAnswer(
                 str(answer.get("member_id", "")),
                 "" if leader == "0" else leader,
                 int(answer.get("term", 0)),
-                moving,
+                False,
                 bool(answer.get("learner", False)),
-            ),
-            "",
+            )
         )
+        height = int(answer.get("index", 0))
+        spoke = bisect_right(heard, sample.got) > bisect_left(heard, asked_before)
+        rose.append((index is not None and height > index, spoke))
+        index, asked_before = height, sample.sent
+    following: EtcdAnswer | None = None
+    for number in range(len(told) - 1, -1, -1):
+        this = told[number]
+        if this is None or this == SILENT:
+            continue
+        higher, spoke = rose[number]
+        if spoke and following:
+            higher = higher and following.moving and following.term == this.term
+        following = told[number] = replace(this, moving=higher)
+    return [
+        replace(mark, value=value)
+        for mark, value in zip(answered_marks(samples, lambda s: (SILENT, s.error)), told, strict=True)
+    ]
 
-    return answered_marks(samples, value)
 
-
-def write_marks(samples: Sequence[Sample]) -> list[Mark[State]]:
-    """The Kubernetes API by a small write; one that waited longer than `PATIENCE_S` was down meanwhile."""
+def write_marks(samples: Sequence[Sample], *, patience_s: float = PATIENCE_S) -> list[Mark[State]]:
+    """The Kubernetes API by a small write; one that waited longer than `patience_s` was down meanwhile."""
     marks: list[Mark[State]] = []
     for sample in samples:
         if sample.outcome == "no-path":
@@ -91,7 +113,7 @@ def write_marks(samples: Sequence[Sample]) -> list[Mark[State]]:
             why = f"a write failed after {sample.latency:.2g} s: {sample.error or 'no answer'}"
             last = max(sample.sent, sample.got - 1.0) if sample.outcome == "silent" else sample.got
             marks.append(Mark(sample.sent, last, State.DOWN, sample, why))
-        elif sample.latency > PATIENCE_S:
+        elif sample.latency > patience_s:
             why = f"a write waited {sample.latency:.2g} s for its answer"
             marks.append(Mark(sample.sent, sample.got, State.DOWN, sample, why))
             marks.append(Mark(sample.got, sample.got, State.UP, sample, "writes are answered again"))
