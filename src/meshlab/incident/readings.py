@@ -61,12 +61,12 @@ def etcd_marks(samples: Sequence[Sample], heard: Sequence[float] = ()) -> list[M
     ----------
     heard
         When a member answered that it leads itself, in seconds, sorted. A raft index that rose since the last
-        answer may have risen before a leader heard in between fell silent, so the next answer of the same term
-        decides whether it `moves`.
+        answer may have risen before a leader fell silent that was heard shortly before, so there the next answer
+        of the same term decides whether it `moves`.
     """
     told: list[EtcdAnswer | None] = []
     index: int | None = None
-    asked_before = 0.0
+    asked_before, asked_last = 0.0, 0.0
     rose: list[tuple[bool, bool]] = []
     for sample in samples:
         answer = sample.answer
@@ -87,7 +87,7 @@ def etcd_marks(samples: Sequence[Sample], heard: Sequence[float] = ()) -> list[M
         height = int(answer.get("index", 0))
         spoke = bisect_right(heard, sample.got) > bisect_left(heard, asked_before)
         rose.append((index is not None and height > index, spoke))
-        index, asked_before = height, sample.sent
+        index, asked_before, asked_last = height, asked_last, sample.sent
     following: EtcdAnswer | None = None
     for number in range(len(told) - 1, -1, -1):
         this = told[number]
