@@ -120,11 +120,9 @@ class Faults:
         if not self._pairs(a, b, direction):
             raise MeshlabError(f"no two different machines are in {a} and {b}")
         latency, loss = float(body.get("latency", 0.0)), float(body.get("loss", 0.0))
-        arrow = "and" if direction == "both" else "to"
+        way = f"between {a} and {b}" if direction == "both" else f"from {a} to {b}"
         what = "cut" if fault == "partition" else f"slower by {latency * 1000:g} ms with {loss:.1%} loss"
-        entry = InForce(
-            fault, (a, b), f"the way from {a} {arrow} {b} is {what}", time.time(), direction, latency, loss
-        )
+        entry = InForce(fault, (a, b), f"the way {way} is {what}", time.time(), direction, latency, loss)
         self.in_force.append(entry)
         self._note(entry)
         self._apply_links()
