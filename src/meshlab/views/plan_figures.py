@@ -87,7 +87,17 @@ def latency_figure(a: Answers) -> Figure:
             for hop in one.shares:
                 fill, hatch = KINDS.get(hop.kind, (_BAR, ""))
                 width = 1000 * hop.mean
-                ax.barh(y, width, left=at, height=0.6, color=fill, hatch=hatch, edgecolor="white", lw=0.5, zorder=2)
+                ax.barh(
+                    y,
+                    width,
+                    left=at,
+                    height=0.6,
+                    color=fill,
+                    hatch=hatch,
+                    edgecolor="white",
+                    lw=0.5,
+                    zorder=2,
+                )
                 at += width
             ax.plot([1000 * one.p99.value], [y], "D", color=style.INK, ms=5.5, zorder=3)
             _beside(ax, y, f"p99 {milliseconds(one.p99.value)}, mostly {one.dominant}")
@@ -97,7 +107,8 @@ def latency_figure(a: Answers) -> Figure:
     kinds = dict.fromkeys(hop.kind for one in ranked for hop in one.shares)
     names = {"quorum": "quorum: disks and network", "queue": "waiting"}
     patches = [
-        Patch(facecolor=KINDS[k][0], hatch=KINDS[k][1], edgecolor="white", label=names.get(k, k)) for k in kinds
+        Patch(facecolor=KINDS[k][0], hatch=KINDS[k][1], edgecolor="white", label=names.get(k, k))
+        for k in kinds
     ]
     inside = ranked[-2] if apart else ranked[-1]
     title = f"Within the cluster {inside.request} takes longest: {milliseconds(inside.p99.value)} at p99"
@@ -136,13 +147,23 @@ def runout_figure(a: Answers) -> Figure:
         _beside(ax, y, f"  {years(out.p50)} ({years(out.p10)} to {years(out.p90)})")
     horizon = a.horizon / 86_400 / DAYS
     ax.axvline(horizon, color="#b3261e", lw=1.4, ls=(0, (5, 3)), zorder=1)
-    ax.text(horizon, len(found) - 0.35, f"horizon, {span(a.horizon)}", color="#b3261e", fontsize=8, ha="center", va="bottom")
+    ax.text(
+        horizon,
+        len(found) - 0.35,
+        f"horizon, {span(a.horizon)}",
+        color="#b3261e",
+        fontsize=8,
+        ha="center",
+        va="bottom",
+    )
     ax.set_xlim(0, most)
     beyond = f"; {counted(never, 'resource')} not within {most:.0f} years" if never else ""
     ax.set_xlabel(f"years from today (line: median; bar: p10 to p90{beyond})")
     if found:
         first = found[-1]
-        title = f"{first.resource.subject}'s {first.resource.resource} is used up first: in {years(first.p50)}"
+        title = (
+            f"{first.resource.subject}'s {first.resource.resource} is used up first: in {years(first.p50)}"
+        )
     else:
         title = f"Nothing is used up within {most:.0f} years"
     return _finished(figure, ax, title, [f"{o.resource.subject}: {o.resource.resource}" for o in found])
@@ -194,7 +215,7 @@ def _dress(ax: Axes, names: Sequence[str]) -> None:
     ax.tick_params(axis="y", length=0)
     ax.tick_params(axis="x", colors=style.MUTED, labelsize=8.5)
     ax.xaxis.label.set_color(style.MUTED)
-    ax.xaxis.label.set_size(9)
+    ax.xaxis.label.set_fontsize(9)
     ax.grid(axis="x", color=style.FAINT, lw=0.6, zorder=0)
     ax.set_axisbelow(True)
     for side in ("top", "right", "left"):
@@ -203,7 +224,15 @@ def _dress(ax: Axes, names: Sequence[str]) -> None:
 
 
 def _title(figure: Figure, text: str) -> None:
-    figure.text(0.002, 1 - 0.12 / figure.get_figheight(), text, fontsize=12.5, weight="bold", va="top", color=style.INK)
+    figure.text(
+        0.002,
+        1 - 0.12 / figure.get_figheight(),
+        text,
+        fontsize=12.5,
+        weight="bold",
+        va="top",
+        color=style.INK,
+    )
 
 
 def _beside(ax: Axes, y: float, text: str) -> None:

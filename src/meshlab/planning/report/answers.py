@@ -105,7 +105,10 @@ def answers(
         services=done(availability(topology, seed=seed)),
         requests=tuple(requests),
         commits=done(
-            {g.name: commit_latency(topology, g.name, samples=samples, seed=seed) for g in topology.raft_groups}
+            {
+                g.name: commit_latency(topology, g.name, samples=samples, seed=seed)
+                for g in topology.raft_groups
+            }
         ),
         fits=done(fits(topology)),
         runouts=runouts(topology, horizon=horizon, growth=growth, samples=samples, seed=seed, tick=tick),

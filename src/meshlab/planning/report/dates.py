@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from meshlab.model import Estimate, Topology
+from meshlab.model import Topology
 from meshlab.planning.capacity import Resource, forecast
+from meshlab.planning.whatif import grown
 
 DAY = 86_400.0
 HORIZONS = (1.0, 30.0, *(365.25 / 4 * 100 ** (k / 45) for k in range(46)))
@@ -26,29 +27,6 @@ class Runout:
     p10: float
     p50: float
     p90: float
-
-
-def grown(
-    topology: Topology, *, horizon: float, growth: float = 1.0, samples: int = 20_000, seed: int = 0
-) -> tuple[Resource, ...]:
-    """Gives the forecast with everything growing `growth` times as fast as the table says.
-
-    Notes
-    -----
-    Growth is linear within a world, so faster growth is time passing faster: (limit - used) / (g x growth) <= H
-    where (limit - used) / growth <= g x H.
-    """
-    found = forecast(topology, horizon=growth * horizon, samples=samples, seed=seed)
-    if growth == 1:
-        return found
-    return tuple(replace(one, days_left=_faster(one.days_left, growth)) for one in found)
-
-
-def _faster(days: Estimate, growth: float) -> Estimate:
-    if growth == 0:
-        kept = [math.inf if value > 0 else 0.0 for value in (days.low, days.mid, days.high)]
-        return Estimate(*kept, days.confidence, days.method)
-    return Estimate(days.low / growth, days.mid / growth, days.high / growth, days.confidence, days.method)
 
 
 def runouts(
@@ -73,7 +51,9 @@ def runouts(
         Runout(one, tuple(curve), *(quantile(curve, p) for p in (0.1, 0.5, 0.9)))
         for one, curve in zip(now, curves, strict=True)
     ]
-    return tuple(sorted(found, key=lambda r: (r.resource.days_left.mid, r.resource.subject, r.resource.resource)))
+    return tuple(
+        sorted(found, key=lambda r: (r.resource.days_left.mid, r.resource.subject, r.resource.resource))
+    )
 
 
 def quantile(by: Sequence[float], p: float, horizons: Sequence[float] = HORIZONS) -> float:
@@ -83,5 +63,5 @@ def quantile(by: Sequence[float], p: float, horizons: Sequence[float] = HORIZONS
     for k in range(1, len(by)):
         if by[k] >= p:
             part = (p - by[k - 1]) / (by[k] - by[k - 1])
-            return horizons[k - 1] * (horizons[k] / horizons[k - 1]) ** part
+            return float(horizons[k - 1] * (horizons[k] / horizons[k - 1]) ** part)
     return math.inf

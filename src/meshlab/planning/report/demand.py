@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from meshlab.model.units import duration
 from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
-from meshlab.planning.report.document import Basis, Block, Figure, Number, Section, Sentence, Table, numbered
+from meshlab.planning.report.document import (
+    Basis,
+    Block,
+    Figure,
+    Line,
+    Number,
+    Section,
+    Sentence,
+    Table,
+    numbered,
+)
 from meshlab.planning.report.sources import Sources
 
 if TYPE_CHECKING:
-    from meshlab.planning.capacity import Recovery, Resource
+    from meshlab.planning.capacity import Fit, Recovery, Resource
     from meshlab.planning.latency import Latency
 
 _GROWS = {"size": ("size", "growth"), "writes": ("writes",), "traffic": ("traffic",)}
@@ -24,7 +33,7 @@ MANY = 1e9
 
 def latency(a: Answers, s: Sources) -> Section:
     """How long each kind of request takes, and where the time goes."""
-    rows = []
+    rows: list[tuple[Line, ...]] = []
     for one in a.requests:
         basis = request_basis(one, a, s)
         hop = next((h for h in one.shares if h.name == one.dominant), None)
@@ -49,7 +58,7 @@ def latency(a: Answers, s: Sources) -> Section:
     ]
     for group, found in a.commits.items():
         basis = commit_basis(group, s)
-        lines = tuple(
+        lines: tuple[tuple[Line, ...], ...] = tuple(
             (
                 (one.leader,),
                 *((Number(words.milliseconds(value), basis),) for value in (one.p50, one.p95, one.p99)),
@@ -58,7 +67,7 @@ def latency(a: Answers, s: Sources) -> Section:
             for one in found
         )
         beat = s.topology.raft_group(group).heartbeat
-        caption = (
+        caption: Line = (
             f"Commit of {group}, by leader; its heartbeat is ",
             Number(words.milliseconds(beat), basis),
         )
@@ -95,26 +104,27 @@ def commit_basis(group: str, s: Sources) -> Basis:
 
 def room(a: Answers, s: Sources) -> Section:
     """Whether it fits today, and when each resource is used up."""
-    rows = []
+    machines: dict[str, dict[str, Fit]] = {}
     for fit in a.fits:
-        basis = fit_basis(fit.machine, s)
-        used = fit.used / fit.available if fit.available else math.inf
+        machines.setdefault(fit.machine, {})[fit.resource] = fit
+    kinds = tuple(dict.fromkeys(fit.resource for fit in a.fits))
+    rows = []
+    for machine, found in machines.items():
+        basis = fit_basis(machine, s)
+        short = "; ".join(fit.reason for fit in found.values() if not fit.fits)
         rows.append(
             (
-                (fit.machine,),
-                (fit.resource,),
-                (Number(words.amount(fit.resource, fit.used), basis),),
-                (Number(words.amount(fit.resource, fit.available), basis),),
-                (Number(f"{used:.0%}".replace("%", " %"), basis),),
-                numbered("● fits" if fit.fits else f"✖ does not fit: {fit.reason}", basis),
+                (machine,),
+                *((Number(filled(found[kind]), basis),) if kind in found else ("",) for kind in kinds),
+                numbered(f"✖ {short}" if short else "● fits", basis),
             )
         )
     today = Table(
-        ("What each machine's workloads ask for today",),
-        ("machine", "resource", "asked for", "there is", "used", "verdict"),
+        ("What each machine's workloads ask for today, of what it has",),
+        ("machine", *kinds, "verdict"),
         tuple(rows),
     )
-    ahead = []
+    ahead: list[tuple[Line, ...]] = []
     for out in a.runouts:
         one, basis = out.resource, resource_basis(out.resource, s)
         ahead.append(
@@ -137,6 +147,13 @@ def room(a: Answers, s: Sources) -> Section:
         "Is it big enough, and until when?",
         (Figure("runout", ("When is each resource used up?",)), until, today),
     )
+
+
+def filled(fit: Fit) -> str:
+    """What is asked for of what there is."""
+    asked, there = (words.amount(fit.resource, value) for value in (fit.used, fit.available))
+    part = f", {fit.used / fit.available:.0%}".replace("%", " %") if fit.available else ""
+    return f"{asked} of {there}{part}"
 
 
 def within(one: Resource) -> str:
@@ -218,12 +235,12 @@ def recovery_basis(one: Recovery, s: Sources) -> Basis:
 def limits() -> Section:
     """What a plan of this kind does not know."""
     said = (
-        "Elections, restarts, unsealing and planned work are not in the availability: they are short and depend on what is "
-        "done. Play them with `meshlab simulate`.",
+        "Elections, restarts, unsealing and planned work are not in the availability: they are short and "
+        "depend on what is done. Play them with `meshlab simulate`.",
         "Parts fail independently unless the design names what they share. A cause that is in no model (a bad release "
         "rolled out everywhere, a mistake of a person) is in no number here.",
         "Growth is linear in each world. A fork, a new fee market or a pruning option changes it at once.",
-        "Estimates are marked in the list of sources. Replace those that decide something with your own numbers, in the "
-        "tables or in the design, and make the plan again.",
+        "Estimates are marked in the list of sources. Replace those that decide something with your own "
+        "numbers, in the tables or in the design, and make the plan again.",
     )
     return Section("What is not in it", tuple(Sentence((text,)) for text in said))

@@ -53,7 +53,7 @@ class Basis:
 
 @dataclass(frozen=True)
 class Number:
-    """A number as it is shown, and its basis."""
+    """A number (or another claim) as it is shown, and its basis."""
 
     text: str
     basis: Basis

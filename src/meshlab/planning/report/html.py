@@ -25,7 +25,11 @@ def html(report: Report, figures: Mapping[str, bytes] | None = None) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(report.title)}</title><style>{STYLE}</style></head>\n<body>\n<main>\n"
         f"<header><h1>{escape(report.title)}</h1><p class=sub>{writer.line(report.subtitle)}</p></header>\n"
-        f"{writer.contents()}\n" + "\n".join(writer.sections()) + "\n" + writer.ledger() + "\n</main>\n</body></html>\n"
+        f"{writer.contents()}\n"
+        + "\n".join(writer.sections())
+        + "\n"
+        + writer.ledger()
+        + "\n</main>\n</body></html>\n"
     )
 
 

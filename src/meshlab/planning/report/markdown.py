@@ -23,7 +23,10 @@ def markdown(report: Report, figures: Mapping[str, str] | None = None) -> str:
         f'<a id="method-{key}"></a>**{escape(method.title)}.** {escape(method.text)}'
         for key, method in report.methods.items()
     ]
-    parts += ["### The basis of each number", "\n".join(_basis(b, n, report, sources) for b, n in bases.items())]
+    parts += [
+        "### The basis of each number",
+        "\n".join(_basis(b, n, report, sources) for b, n in bases.items()),
+    ]
     parts += ["### Sources", _sources(report, sources)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 def cost(a: Answers, s: Sources) -> Section:
     """What it costs in a month, the biggest item first."""
-    rows = []
+    rows: list[tuple[Line, ...]] = []
     for item in sorted(a.bill, key=lambda item: (-item.monthly.mid, item.item)):
         basis = item_basis(item, s)
         unknown = not item.monthly.high
         rows.append(
             (
                 numbered(item.item, basis),
-                (Number(f"{item.count:,.4g} {item.unit}".strip(), basis),),
-                ("not known: " + item.source,) if unknown else (Number(words.money(item.monthly.mid), basis),),
+                (Number(f"{item.count:,.4g} {item.unit}".removesuffix("piece").strip(), basis),),
+                (item.source,) if unknown else (Number(words.money(item.monthly.mid), basis),),
                 ("",) if unknown else (Number(_between(item), basis),),
                 ("",)
                 if unknown or not a.total.monthly.mid
@@ -47,9 +47,7 @@ def cost(a: Answers, s: Sources) -> Section:
         ("item", "how many", "USD a month", "p05 to p95", "share"),
         tuple(rows),
     )
-    return Section(
-        "What does it cost?", (Figure("cost", ("Where does the money of a month go?",)), table)
-    )
+    return Section("What does it cost?", (Figure("cost", ("Where does the money of a month go?",)), table))
 
 
 def _between(item: CostItem) -> str:
@@ -92,7 +90,10 @@ def changes(a: Answers, s: Sources) -> Section | None:
     designs = [a, *a.changed.values()]
     basis = total_basis(a, s)
     rows.append(
-        (("USD a month (p05 to p95)",), *((Number(words.money_between(d.total.monthly), basis),) for d in designs))
+        (
+            ("USD a month (p05 to p95)",),
+            *((Number(words.money_between(d.total.monthly), basis),) for d in designs),
+        )
     )
     rows.append((("first to run out",), *(_first(d, s) for d in designs)))
     rows.append((("does not fit",), *(_short(d) for d in designs)))

@@ -28,7 +28,9 @@ header { border-bottom: 3px solid var(--ink); padding-bottom: 1rem; }
 nav { margin: 1rem 0 0; font-size: .9rem; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; padding: 0; margin: 0; list-style: none; }
 a { color: var(--link); }
-a.n { color: inherit; text-decoration: underline dotted var(--soft) 1px; text-underline-offset: .22em; }
+a.n {
+  color: inherit; text-decoration: underline dotted var(--soft) 1px; text-underline-offset: .22em; white-space: nowrap;
+}
 a.n:hover, a.n:focus { color: var(--link); text-decoration-style: solid; }
 a:focus-visible, .scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 p { max-width: 60rem; }
@@ -61,6 +63,7 @@ figure.design img { width: 44rem; }
 .ledger td:nth-child(4) { white-space: nowrap; }
 :target, tr:target th, tr:target td { background: var(--mark); }
 @media (max-width: 44rem) {
+  a.n { white-space: normal; }
   body { padding: 1rem .9rem 3rem; font-size: 15px; }
   .answer table, .answer tbody, .answer tr, .answer th, .answer td { display: block; width: auto; border: 0; }
   .answer thead { display: none; }

@@ -132,7 +132,7 @@ def review(a: Answers, s: Sources) -> Section:
         rows.append(
             (
                 (_MARKS[finding.severity],),
-                (finding.rule,),
+                (Number(finding.rule, basis),),
                 numbered(finding.message, basis),
                 numbered(finding.fix, basis),
             )

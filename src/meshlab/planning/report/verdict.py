@@ -38,6 +38,8 @@ def available(a: Answers, s: Sources) -> Row | None:
     if api is not None and api is not worst:
         line = (*line, "; the Kubernetes API ", Number(standing.downtime(api), standing.basis_of(api, s)))
     alone = any(len(cut.events) == 1 for one in ranked for cut in one.cut_sets[:1])
+    if alone:
+        line = (*line, ". One failure is enough to take a service: see what limits each")
     return (("Is it available?",), (LOOK if alone else GOOD,), line)
 
 
@@ -90,7 +92,12 @@ def big(a: Answers, s: Sources) -> Row:
         if tight is not None:
             basis = demand.fit_basis(tight.machine, s)
             part = f"{tight.used / tight.available:.0%}".replace("%", " %")
-            line = (*line, f"; the tightest is {tight.machine}'s {tight.resource}, ", Number(part, basis), " used")
+            line = (
+                *line,
+                f"; the tightest is {tight.machine}'s {tight.resource}, ",
+                Number(part, basis),
+                " used",
+            )
         return (("Is it big enough?",), (GOOD,), line)
     pieces: list[str | Number] = []
     for reason, basis in short:
@@ -132,7 +139,14 @@ def priced(a: Answers, s: Sources) -> Row:
     for k, item in enumerate(named):
         own = money.item_basis(item, s)
         joint = "; the biggest items are " if k == 0 else " and "
-        line = (*line, joint, *numbered(item.item, own), " (", Number(words.money(item.monthly.mid), own), ")")
+        line = (
+            *line,
+            joint,
+            *numbered(item.item, own),
+            " (",
+            Number(words.money(item.monthly.mid), own),
+            ")",
+        )
     unknown = [item.item for item in a.bill if not item.monthly.high]
     if unknown:
         line = (*line, f". Not in it: {', '.join(unknown)}")

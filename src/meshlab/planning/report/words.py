@@ -56,9 +56,7 @@ def quantity(low: float, mid: float, high: float, unit: str) -> str:
     """What goes in, with its bounds: ``0.05 ms (0.02 to 0.2)``."""
     factor, name = 1.0, unit
     if unit == "s":
-        factor, name = next(
-            (f, n) for most, f, n in _TIMES if max(abs(mid), abs(high), abs(low)) < most
-        )
+        factor, name = next((f, n) for most, f, n in _TIMES if max(abs(mid), abs(high), abs(low)) < most)
     shown = [_short(value * factor) for value in (low, mid, high)]
     if shown[0] == shown[2]:
         return f"{shown[1]} {name}"
@@ -96,11 +94,13 @@ def used(unit: str, value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A share of one in per cent; small ones are bounded, never rounded to nothing."""
-    if value == 0:
-        return "0 %"
+    """A share of one in per cent; next to none and next to all are never rounded to them."""
+    if value in (0, 1):
+        return "100 %" if value else "0 %"
     if value < 0.001:
         return "under 0.1 %"
+    if value > 0.999:
+        return "over 99.9 %"
     return f"{value:.1%}".replace("%", " %")
 
 
