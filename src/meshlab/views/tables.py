@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meshlab.planning import CommitLatency, CostItem, Fit, Recovery, Resource
     from meshlab.planning.advise import Advice
     from meshlab.planning.latency import Latency
+    from meshlab.planning.report import Report as CapacityPlan
     from meshlab.provision.plan import Plan
     from meshlab.simulate import Prediction
 
@@ -47,6 +48,26 @@ _LEFT = '<{} style="text-align:left;vertical-align:top">'
 
 def _frame(rows: Iterable[Mapping[str, object]], index: str) -> Sheet:
     return Sheet(list(rows)).set_index(index)
+
+
+def plan_answer(plan: CapacityPlan) -> Sheet:
+    """Gives the first section of a capacity plan: each question with its verdict and its answer."""
+    return _section(plan, "The answer")
+
+
+def changes(plan: CapacityPlan) -> Sheet:
+    """Gives the section of a capacity plan that holds other designs beside this one."""
+    return _section(plan, "What would a change buy?")
+
+
+def _section(plan: CapacityPlan, title: str) -> Sheet:
+    from meshlab.planning.report.document import Table as PlanTable
+    from meshlab.planning.report.document import plain
+
+    blocks = next(section.blocks for section in plan.sections if section.title == title)
+    (table,) = (block for block in blocks if isinstance(block, PlanTable))
+    rows = [dict(zip(table.headings, map(plain, row), strict=True)) for row in table.rows]
+    return _frame(rows, table.headings[0])
 
 
 def findings(found: Iterable[Finding]) -> Sheet:
@@ -161,6 +182,7 @@ def requests(found: Iterable[Latency]) -> Sheet:
         {
             "request": one.request,
             "median": _milliseconds(one.p50.value),
+            "p95": _milliseconds(one.p95.value),
             "p99": _milliseconds(one.p99.value),
             "mostly": one.dominant,
             "saturates at": f"{one.most:,.0f} a second",

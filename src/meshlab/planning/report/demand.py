@@ -218,7 +218,7 @@ def recovery(a: Answers, s: Sources) -> Section | None:
         )
     table = Table(
         ("From the outage's end, or the disk's loss, until the node is at the tip again",),
-        ("workload", "after", "back in (90 %)", "by", "replay never ends"),
+        ("workload", "after", "back in (interval)", "by", "replay never ends"),
         tuple(rows),
     )
     return Section("How long is a chain node away?", (table,))

@@ -46,7 +46,7 @@ METHODS = {
         "How long a chain node is away",
         "After an outage the node replays what it missed (blocks behind / (replay rate - chain rate)) or "
         "restores a snapshot, whichever is faster in that world; after a lost disk the disk is replaced "
-        "and the node synced anew.",
+        "and the node synced anew. The interval is 90 %.",
     ),
     "cost": Method(
         "The monthly bill",

@@ -82,7 +82,7 @@ def changes(a: Answers, s: Sources) -> Section | None:
     rows: list[tuple[Line, ...]] = []
     for name, one in a.services.items():
         basis = basis_of(one, s)
-        cells: list[Line] = [(f"{name}, down a year (90 %)",), (Number(downtime(one), basis),)]
+        cells: list[Line] = [(f"{name}, down a year",), (Number(downtime(one), basis),)]
         for other in a.changed.values():
             there = other.services.get(name)
             cells.append((Number(downtime(there), basis),) if there else ("is not there",))

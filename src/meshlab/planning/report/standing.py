@@ -77,7 +77,7 @@ def availability(a: Answers, s: Sources) -> Section:
         Figure("availability", ("How many minutes a year is each service down, and what limits it?",)),
         Table(
             ("Expected downtime of each service in a year, with what is not known of the rates",),
-            ("service", "available", "nines", "down a year (90 %)", "outages a year", "mostly by"),
+            ("service", "available", "nines", "down a year (interval)", "outages a year", "mostly by"),
             tuple(rows),
         ),
         Table(
