@@ -46,9 +46,9 @@ def check_output(path: Path) -> None:
 
 
 def write_plan(
-    a: Answers, path: Path, *, design: str = "", exploration: Section | None = None
+    a: Answers, path: Path, *, design: str = "", note: str = "", exploration: Section | None = None
 ) -> WrittenPlan:
-    """Writes the plan of a design's answers; the ending of the file says how.
+    """Writes the plan of a design's answers; the ending of the file says how; names as in `capacity_plan`.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def write_plan(
     from meshlab.views.plan_figures import plan_figures
 
     check_output(path)
-    report = capacity_plan(a, design=design, exploration=exploration)
+    report = capacity_plan(a, design=design, note=note, exploration=exploration)
     pictures = plan_figures(a)
     files = [path]
     try:

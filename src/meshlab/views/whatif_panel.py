@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 MONTH = 31_557_600.0 / 12
 MOST_WORKERS = 3
+_EVERY = 8
 
 
 class WhatIfPanel:
@@ -54,6 +57,7 @@ class WhatIfPanel:
         self.base: QuickAnswer = self.quick(self.change, self.horizon)
         self.answer = self.base
         self._widget: widgets.VBox | None = None
+        self._placing = False
 
     @property
     def horizon(self) -> float:
@@ -80,22 +84,38 @@ class WhatIfPanel:
         self.months = self.months if months is None else months
         self.answer = self.quick(self.change, self.horizon)
         if self._widget is not None:
+            self._place()
             self._shown.value = self.html()
 
     def reset(self) -> None:
         """Turns everything back to the design as it is."""
-        if self._widget is None:
-            self.turn(growth=1.0, months=24, load=0.0, distance=1.0, workers=0)
-            return
-        for slider, value in zip(self._sliders, (1.0, 24, 0.0, self._near, 0), strict=True):
-            slider.value = value
+        self.turn(growth=1.0, months=24, load=0.0, distance=1.0, workers=0)
+
+    def _place(self) -> None:
+        """Puts every slider where the change is; one that was moved by hand is there already."""
+        c = self.change
+        places = (c.growth, self.months, c.load, c.distance * self._near, c.workers)
+        self._placing = True
+        try:
+            for slider, value in zip(self._sliders, places, strict=True):
+                slider.max = max(slider.max, value)
+                if abs(slider.value - value) > 1e-9:
+                    slider.value = value
+        finally:
+            self._placing = False
+
+    def _moved(self, **turned: Any) -> None:
+        if not self._placing:
+            self.turn(**turned)
 
     def html(self) -> str:
         """Gives the answers as HTML tables."""
         return answer_html(self.answer, self.base)
 
-    def export(self, samples: int = 20_000) -> tuple[WrittenPlan, ...]:
-        """Writes the plan of the design as it is turned now, as HTML and as Markdown.
+    def export(
+        self, samples: int = 20_000, tick: Callable[[], None] = lambda: None
+    ) -> tuple[WrittenPlan, ...]:
+        """Writes the plan of the design as it is turned now, as HTML and as Markdown; `tick` after each step.
 
         Raises
         ------
@@ -113,11 +133,12 @@ class WhatIfPanel:
             load=self.change.load,
             samples=samples,
             seed=self.quick.seed,
-            tick=self._tick,
+            tick=tick,
         )
-        name = self.design if self.change.design == Change() else f"{self.design}, changed: {self.said()}"
+        note = "" if self.change == Change() else self.said()
         return tuple(
-            write_plan(found, self.folder / f"capacity-plan{kind}", design=name) for kind in (".html", ".md")
+            write_plan(found, self.folder / f"capacity-plan{kind}", design=self.design, note=note)
+            for kind in (".html", ".md")
         )
 
     def said(self) -> str:
@@ -176,11 +197,13 @@ class WhatIfPanel:
             workers = widgets.IntSlider(
                 value=0, min=0, max=MOST_WORKERS, description="more workers", **common
             )
-            growth.observe(lambda change: self.turn(growth=change["new"]), names="value")
-            months.observe(lambda change: self.turn(months=change["new"]), names="value")
-            load.observe(lambda change: self.turn(load=change["new"]), names="value")
-            ways.observe(lambda change: self.turn(distance=change["new"] / self._near), names="value")
-            workers.observe(lambda change: self.turn(workers=change["new"]), names="value")
+            growth.observe(lambda change: self._moved(growth=change["new"]), names="value")
+            months.observe(lambda change: self._moved(months=change["new"]), names="value")
+            load.observe(lambda change: self._moved(load=change["new"]), names="value")
+            ways.observe(
+                lambda change: self._moved(distance=round(change["new"], 3) / self._near), names="value"
+            )
+            workers.observe(lambda change: self._moved(workers=change["new"]), names="value")
             self._sliders = (growth, months, load, ways, workers)
             back = widgets.Button(
                 description="As it is", tooltip="turn everything back", layout=box(width="auto")
@@ -200,21 +223,20 @@ class WhatIfPanel:
             self._widget.add_class(PANEL).add_class("meshlab-whatif-panel")
         return self._widget
 
-    def _tick(self, *_: Any) -> None:
-        if self._widget is None:
-            return
-        self._done += 1
-        if self._done % 8 == 0:
-            self._say(f"▶ computing 20,000 worlds, {self._done} of {self._steps} steps …")
-
     def _export(self) -> None:
         from meshlab.model.errors import MeshlabError
         from meshlab.planning.report import STEPS
 
-        self._done, self._steps = 0, STEPS
+        steps = count(1)
+
+        def tick() -> None:
+            done = next(steps)
+            if done % _EVERY == 0:
+                self._say(f"▶ computing 20,000 worlds, {done} of {STEPS} steps …")
+
         self._say("▶ computing 20,000 worlds …")
         try:
-            written = self.export()
+            written = self.export(tick=tick)
         except (MeshlabError, OSError) as error:
             self._say(f"✖ not written: {error}", bad=True)
             return

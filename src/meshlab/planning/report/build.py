@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from meshlab.planning.report import demand, money, standing, words
 from meshlab.planning.report.answers import Answers
-from meshlab.planning.report.document import Figure, Line, Number, Report, Section, Sentence
+from meshlab.planning.report.document import Figure, Line, Number, Report, Section, Sentence, numbered
 from meshlab.planning.report.methods import METHODS
 from meshlab.planning.report.sources import Sources
 from meshlab.planning.report.verdict import verdict
 
 
-def capacity_plan(a: Answers, *, design: str = "", exploration: Section | None = None) -> Report:
+def capacity_plan(
+    a: Answers, *, design: str = "", note: str = "", exploration: Section | None = None
+) -> Report:
     """Gives the capacity plan of a design.
 
     Parameters
@@ -19,6 +21,8 @@ def capacity_plan(a: Answers, *, design: str = "", exploration: Section | None =
         What the models say (`answers`).
     design
         What the design is called: the name of its file. By default the topology's name.
+    note
+        What is changed of it, in words.
     exploration
         A section on designs that were searched for, not only named; it stands after the changes.
     """
@@ -38,19 +42,22 @@ def capacity_plan(a: Answers, *, design: str = "", exploration: Section | None =
         demand.limits(),
     ]
     made = tuple(section for section in sections if section)
-    subtitle = asked(a, s)
+    subtitle = asked(a, s, note)
     used = {basis.method for basis in Report("", subtitle, made, {}, {}).bases()}
     methods = {key: method for key, method in METHODS.items() if key in used}
     return Report(f"Capacity plan: {a.topology.name}", subtitle, made, methods, s.cited)
 
 
-def asked(a: Answers, s: Sources) -> Line:
+def asked(a: Answers, s: Sources, note: str) -> Line:
     """What the plan was asked for."""
     horizon = words.span(a.horizon)
     basis = s.basis("asked", s.asked("horizon", horizon))
     worlds = s.basis("asked", s.asked("worlds and seed", f"{a.samples:,} worlds, seed {a.seed}"))
+    told = numbered(f", changed: {note}", s.basis("asked", s.asked("changes", note))) if note else ()
     return (
-        f"{s.design}, for ",
+        s.design,
+        *told,
+        ", for ",
         Number(horizon, basis),
         ", computed in ",
         Number(f"{a.samples:,} worlds", worlds),
