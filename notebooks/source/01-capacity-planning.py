@@ -54,7 +54,8 @@ plot_topology(cluster)
 
 # %%
 found = answers(cluster)
-tables.plan_answer(capacity_plan(found))
+plan = capacity_plan(found)
+tables.plan_table(plan, "Question by question")
 
 # %% [markdown]
 # So: it works, and two things are to be looked at before it is built - what the review calls an error, and what one
@@ -76,7 +77,7 @@ tables.findings(found.findings)
 
 # %%
 display(plan_figures.availability_figure(found))
-tables.availabilities(found.services)
+tables.plan_table(plan, "Expected downtime")
 
 # %% [markdown]
 # All three masters are in one region, so the region's rare failure is what etcd, the API and Vault see; three zones
@@ -102,7 +103,7 @@ failures
 
 # %%
 display(plan_figures.latency_figure(found))
-tables.requests(found.requests)
+tables.plan_table(plan, "Each kind of request")
 
 # %% [markdown]
 # The way between the data centre and the region is most of what a worker waits for; the disks are not. The raft
@@ -110,7 +111,7 @@ tables.requests(found.requests)
 # and the data centre is not asked for a vote.
 
 # %%
-tables.latencies(found.commits["etcd"])
+tables.plan_table(plan, "Commit of etcd")
 
 # %% [markdown]
 # Masters and workers 90 ms from each other would make every lease renewal take more than a quarter of a second:
@@ -127,11 +128,11 @@ tables.requests(latency.latency(far, request, samples=5_000) for request in ("et
 # What the workloads ask for today fits. What grows is forecast in 20,000 worlds, each with its own size and growth.
 
 # %%
-tables.room(found.fits)
+tables.plan_table(plan, "What each machine")
 
 # %%
 display(plan_figures.runout_figure(found))
-tables.forecasts(out.resource for out in found.runouts)
+tables.plan_table(plan, "When each resource")
 
 # %% [markdown]
 # Tron's disk is the first to be full, in about five years; by then it wants either a larger disk or a lite node.
@@ -142,7 +143,7 @@ tables.forecasts(out.resource for out in found.runouts)
 # anew.
 
 # %%
-tables.recoveries(found.recoveries)
+tables.plan_table(plan, "From the outage")
 
 # %% [markdown]
 # A lost disk costs Tron a night: that, not its failure rate, is why a second replica is worth thinking about.
@@ -151,7 +152,7 @@ tables.recoveries(found.recoveries)
 
 # %%
 display(plan_figures.cost_figure(found))
-tables.costs((*found.bill, found.total))
+tables.plan_table(plan, "The bill")
 
 # %% [markdown]
 # The machines are the bill. Consensus across three zones, which people worry about, is a few dollars. The Omni
@@ -247,7 +248,7 @@ tables.room(fit for fit in fits(beside) if not fit.fits)
 fourth = replace(cluster.machine("worker-3"), name="worker-4", address="10.40.0.14")
 second = unsealed.with_component(fourth).with_component(replace(tron, machines=("worker-3", "worker-4")))
 both = replace(found, changed={"KMS seal, second Tron": answers(second)})
-tables.changes(capacity_plan(both))
+tables.plan_table(capacity_plan(both), "The same questions")
 
 # %% [markdown]
 # Half of Tron's expected downtime goes away; the other half is the data centre itself, which a second machine in

@@ -251,5 +251,5 @@ class WhatIfPanel:
         return f"WhatIfPanel of {self.topology.name}, for {span(self.horizon)}: {self.said()}. {words(self.answer)}"
 
     def _repr_mimebundle_(self, **_: Any) -> Any:
-        shown = {"text/plain": repr(self), "text/html": self.html()}
+        shown = {"text/plain": repr(self), "text/html": answer_html(self.answer, self.base, bars=False)}
         return self.widget()._repr_mimebundle_() | shown

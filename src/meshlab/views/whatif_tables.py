@@ -7,6 +7,7 @@ from html import escape
 from meshlab.availability.exact import MINUTES_PER_YEAR
 from meshlab.planning.capacity import Resource
 from meshlab.planning.latency import Latency
+from meshlab.planning.report.demand import LIKELY
 from meshlab.planning.report.words import (
     DAYS,
     MOST_YEARS,
@@ -21,9 +22,10 @@ from meshlab.planning.report.words import (
 )
 from meshlab.planning.whatif import QuickAnswer
 from meshlab.views.bars import interval_bar
-from meshlab.views.marks import html_table, text_cell
+from meshlab.views.marks import html_table
 
 _ROWS = 5
+_LEGEND = "Bars: 90 %; line: middle; circle: before the change; dashed: horizon. "
 
 
 def words(now: QuickAnswer) -> str:
@@ -34,10 +36,14 @@ def words(now: QuickAnswer) -> str:
     told = ["Does not fit: " + "; ".join(short) if short else "Everything fits"]
     if now.first is not None:
         one = now.first
-        told.append(
+        text = (
             f"{one.subject}'s {one.resource} is used up first, in {years(one.days_left.mid)}, "
             f"within {span(now.horizon)} with probability {share(one.within_horizon)}"
         )
+        likely = max(now.resources, key=lambda other: other.within_horizon)
+        if likely.within_horizon > max(one.within_horizon, LIKELY):
+            text += f" ({likely.subject}'s {likely.resource}: {share(likely.within_horizon)})"
+        told.append(text)
     if stuck:
         told.append("Too slow: " + "; ".join(stuck))
     elif now.requests:
@@ -51,16 +57,26 @@ def words(now: QuickAnswer) -> str:
     return ". ".join(told) + "."
 
 
-def answer_html(now: QuickAnswer, base: QuickAnswer) -> str:
-    """Gives the answers, each beside what it was before the change where that differs."""
-    tables = (_room(now, base), _latency(now, base), _availability(now, base), _money(now, base))
+def answer_html(now: QuickAnswer, base: QuickAnswer, *, bars: bool = True) -> str:
+    """Gives the answers, each beside what it was before the change where that differs.
+
+    Parameters
+    ----------
+    bars
+        Whether intervals are drawn; a notebook that is not trusted shows no drawings, and would show gaps.
+    """
+    tables = (
+        _room(now, base, bars),
+        _latency(now, base, bars),
+        _availability(now, base, bars),
+        _money(now, base),
+    )
     cells = "".join(f'<div style="margin:0 28px 12px 0">{table}</div>' for table in tables if table)
     return (
         '<p class="meshlab-answer" aria-live="polite" style="max-width:70em">'
         f"{escape(mark(now))} {escape(words(now))}</p>"
         f'<div style="display:flex;flex-wrap:wrap;align-items:flex-start">{cells}</div>'
-        '<p style="opacity:.75;margin:0">Bars: 90 % of a thousand worlds; line: middle; circle: before the change; '
-        "dashed: horizon. The exported plan has 20,000 worlds.</p>"
+        f'<p style="opacity:.75;margin:0">{_LEGEND if bars else ""}A thousand worlds; the exported plan has 20,000.</p>'
     )
 
 
@@ -69,10 +85,10 @@ def mark(now: QuickAnswer) -> str:
     bad = any(not fit.fits for fit in now.fits) or any(not one.fits for one in now.resources)
     bad = bad or any(one.saturated for one in now.requests)
     likely = max((one.within_horizon for one in now.resources), default=0.0)
-    return "✖" if bad or likely > 0.5 else "▲" if likely > 0.05 else "●"
+    return "✖" if bad or likely > 0.5 else "▲" if likely > LIKELY else "●"
 
 
-def _room(now: QuickAnswer, base: QuickAnswer) -> str:
+def _room(now: QuickAnswer, base: QuickAnswer, bars: bool) -> str:
     if not now.resources:
         return ""
     before = {(one.subject, one.resource): one for one in base.resources}
@@ -91,10 +107,15 @@ def _room(now: QuickAnswer, base: QuickAnswer) -> str:
         rows.append(
             (
                 f"{one.subject}, {one.resource}",
-                [text_cell(_lasting(one)), _cell(bar), text_cell(share(one.within_horizon))],
+                [_text(_lasting(one)), *_drawn(bar, bars), _text(share(one.within_horizon))],
             )
         )
-    heads = ["what", "used up in", f"0 to {MOST_YEARS:.0f} years", f"within {span(now.horizon)}"]
+    heads = [
+        "what",
+        "used up in",
+        *([f"0 to {MOST_YEARS:.0f} years"] if bars else []),
+        f"within {span(now.horizon)}",
+    ]
     return html_table("meshlab-room", "What is used up first?", heads, rows)
 
 
@@ -104,7 +125,7 @@ def _lasting(one: Resource) -> str:
     return years(one.days_left.mid)
 
 
-def _latency(now: QuickAnswer, base: QuickAnswer) -> str:
+def _latency(now: QuickAnswer, base: QuickAnswer, bars: bool) -> str:
     if not now.requests:
         return ""
     before = {one.request: one for one in base.requests}
@@ -114,14 +135,14 @@ def _latency(now: QuickAnswer, base: QuickAnswer) -> str:
             (
                 one.request,
                 [
-                    text_cell(milliseconds(one.p50.value)),
-                    text_cell(milliseconds(one.p99.value)),
-                    _cell(_request_bar(one, before.get(one.request))),
-                    text_cell(f"✖ {one.saturated} saturated" if one.saturated else one.dominant),
+                    _text(milliseconds(one.p50.value)),
+                    _text(milliseconds(one.p99.value)),
+                    *_drawn(_request_bar(one, before.get(one.request)), bars),
+                    _text(f"✖ {one.saturated} saturated" if one.saturated else one.dominant),
                 ],
             )
         )
-    heads = ["request", "p50", "p99", "p50 to p99: 1 to 1,000 ms", "mostly"]
+    heads = ["request", "p50", "p99", *(["p50 to p99: 1 to 1,000 ms"] if bars else []), "mostly"]
     return html_table("meshlab-requests", "How long does a request take?", heads, rows)
 
 
@@ -138,7 +159,7 @@ def _request_bar(one: Latency, was: Latency | None) -> str:
     )
 
 
-def _availability(now: QuickAnswer, base: QuickAnswer) -> str:
+def _availability(now: QuickAnswer, base: QuickAnswer, bars: bool) -> str:
     rows = []
     for name, one in now.services.items():
         was = base.services.get(name)
@@ -154,17 +175,21 @@ def _availability(now: QuickAnswer, base: QuickAnswer) -> str:
         )
         by = " and ".join(one.cut_sets[0].events) if one.cut_sets else ""
         told = minutes_between(low, one.downtime_minutes_per_year, high)
-        rows.append((name, [text_cell(told), _cell(bar), text_cell(by)]))
-    heads = ["service", "down a year", "0.1 to 1,000 min", "mostly by"]
+        rows.append((name, [_text(told), *_drawn(bar, bars), _text(by)]))
+    heads = ["service", "down a year", *(["0.1 to 1,000 min"] if bars else []), "mostly by"]
     return html_table("meshlab-downtime", "How long is it down?", heads, rows) if rows else ""
 
 
 def _money(now: QuickAnswer, base: QuickAnswer) -> str:
     more = now.total.monthly.mid - base.total.monthly.mid
     change = f"{'+' if more > 0 else '−'}{money(abs(more))}" if abs(more) >= 0.5 else "as before"
-    rows = [("total", [text_cell(money_between(now.total.monthly)), text_cell(change)])]
+    rows = [("total", [_text(money_between(now.total.monthly)), _text(change)])]
     return html_table("meshlab-cost", "What does a month cost?", ["", "USD", "change"], rows)
 
 
-def _cell(inner: str) -> str:
-    return f'<td style="padding:2px 8px;vertical-align:middle">{inner}</td>'
+def _drawn(bar: str, bars: bool) -> list[str]:
+    return [f'<td style="padding:2px 8px;vertical-align:middle">{bar}</td>'] if bars else []
+
+
+def _text(text: str) -> str:
+    return f'<td style="padding:2px 8px;text-align:left">{escape(text)}</td>'

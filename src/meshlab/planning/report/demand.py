@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from meshlab.planning.capacity import Fit, Recovery, Resource
     from meshlab.planning.latency import Latency
 
-_GROWS = {"size": ("size", "growth"), "writes": ("writes",), "traffic": ("traffic",)}
 LIKELY = 0.05
 """A resource that is used up within the horizon with more than this probability is to be looked at."""
 MANY = 1e9
@@ -166,6 +165,8 @@ def within(one: Resource) -> str:
 
 def fit_basis(machine: str, s: Sources) -> Basis:
     """The machine and what runs on it, as the design says."""
+    if all(one.name != machine for one in s.topology.machines):
+        return s.basis("fit", s.stated("components", f"{len(s.topology.components)} components"))
     one = s.topology.machine(machine)
     value = f"{one.cores} cores, {words.amount('memory', one.memory)}"
     loads = [w for w in s.topology.workloads if machine in w.machines]
@@ -179,18 +180,14 @@ def fit_basis(machine: str, s: Sources) -> Basis:
 
 def resource_basis(one: Resource, s: Sources) -> Basis:
     """The rows of growth.csv that its users draw from, and where its limit is stated."""
-    rows: list[str | None] = []
-    for user in one.users:
-        for quantity, all_of in _GROWS.items():
-            named = s.row("growth.csv", f"{user}, {quantity}")
-            if named and s.cited[named].text in one.source:
-                rows += [s.row("growth.csv", f"{user}, {q}") for q in all_of]
-    if not rows:
-        rows = list(s.said("growth.csv", one.source, f"{one.subject} {one.resource}"))
+    rows = [
+        *s.growth(one.users, one.source, one.resource),
+        *s.said("traffic.csv", one.source, one.resource),
+    ]
     # What the provenance names beside those rows is that of the limit.
     left = one.source
     for key in rows:
-        left = left.replace(s.cited[key].text, "") if key else left
+        left = left.replace(s.cited[key].text, "")
     limit = words.used(one.unit, one.limit)
     if left.strip("; "):
         where = s.stated(f"limit of {one.subject}, {one.resource}", limit, left.strip("; "))

@@ -53,14 +53,17 @@ class Sources:
         spread = quantity(row.low, row.mid, row.high, row.unit)
         return self._cite(f"data/{table}: {name}", spread, row.source)
 
-    def said(self, table: str, told: str, about: str = "") -> tuple[str, ...]:
-        """Cites the rows of a table whose provenance an answer names.
+    def said(
+        self, table: str, told: str, about: str = "", users: tuple[str, ...] | None = None
+    ) -> tuple[str, ...]:
+        """Cites the rows of a table whose provenance an answer names; with `users` only their rows.
 
         Where several rows have the same provenance, those that share most words with what the answer is about.
         """
         by_text: dict[str, list[str]] = {}
         for name, row in self._tables[table].items():
-            if row.source and row.source in told:
+            mine = users is None or _user(name) in users
+            if mine and row.source and row.source in told:
                 by_text.setdefault(row.source, []).append(name)
         words = _words(about)
         found: list[str | None] = []
@@ -69,6 +72,20 @@ class Sources:
             most = max(common.values())
             found += [self.row(table, name) for name in names if common[name] == most]
         return tuple(key for key in found if key)
+
+    def growth(self, users: tuple[str, ...], told: str, about: str) -> tuple[str, ...]:
+        """Cites the rows of growth.csv that an answer on these workloads draws from.
+
+        An answer names the provenance of a size or of a traffic; that of its growth goes with it.
+        """
+        found = list(self.said("growth.csv", told, about, users))
+        for key in tuple(found):
+            name = key.removeprefix("data/growth.csv: ")
+            user, quantity = name.split(", ")
+            grows = {"size": "growth", "traffic": "traffic-growth"}.get(quantity)
+            more = self.row("growth.csv", f"{user}, {grows}") if grows else None
+            found += [more] if more else []
+        return tuple(dict.fromkeys(found))
 
     def parameter(self, name: str) -> str | None:
         """Cites a parameter; one of the design's own parts is cited from there."""
@@ -143,6 +160,11 @@ def _rate(r: Reliability) -> str:
 def _listed(values: list[str], most: int = 6) -> str:
     more = [f"and {len(values) - most} more"] if len(values) > most else []
     return "; ".join([*values[:most], *more])
+
+
+def _user(name: str) -> str:
+    """The workload of a row of growth.csv; its parts (solana/ledger) are its own."""
+    return name.split(",")[0].split("/")[0]
 
 
 def _words(text: str) -> set[str]:

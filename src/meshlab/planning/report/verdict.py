@@ -126,7 +126,14 @@ def lasting(a: Answers, s: Sources) -> Row | None:
             Number(f"{a.growth:g} times", s.basis("asked", s.asked("growth", f"{a.growth:g} times"))),
             " as fast",
         )
-    worst = max(one.resource.within_horizon for one in a.runouts)
+    likely = max(a.runouts, key=lambda one: one.resource.within_horizon)
+    worst = likely.resource.within_horizon
+    if worst > out.resource.within_horizon and worst > demand.LIKELY:
+        line = (
+            *line,
+            f"; likelier within it: {likely.resource.subject}'s {likely.resource.resource}, ",
+            Number(words.share(worst), demand.resource_basis(likely.resource, s)),
+        )
     mark = GOOD if worst <= demand.LIKELY else LOOK if worst <= 0.5 else BAD
     return (("Until when?",), (mark,), line)
 

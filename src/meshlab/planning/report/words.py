@@ -85,12 +85,14 @@ def money_between(monthly: Estimate) -> str:
 
 
 def amount(resource: str, value: float) -> str:
-    """What a machine has of a resource: cores and pods are counted, all else is bytes."""
-    return f"{value:g}" if resource in ("cores", "pods") else size(value)
+    """What a machine has of a resource: what is counted, or bytes."""
+    return f"{value:g}" if resource in ("cores", "pods", "nodes") else size(value)
 
 
 def used(unit: str, value: float) -> str:
-    return f"{value / 1e6:,.0f} Mbps" if unit == "bps" else size(value)
+    if unit == "B":
+        return size(value)
+    return f"{value / 1e6:,.0f} Mbps" if unit == "bps" else f"{value:,.4g} {unit}"
 
 
 def share(value: float) -> str:
