@@ -17,24 +17,25 @@
 # bare-metal workers in a data centre. etcd and Vault share the three masters; Solana, Ethereum and Tron have one
 # replica each on local disks.
 #
-# **The question.** What limits it, when does it run out, what does it cost - and what is the first thing to change?
+# **The question.** Is that available, fast and big enough, until when, at what price - and what would a change buy?
 #
+# **At the end** you have a decision, and a plan as a page in which every number leads to its method and its sources.
 # Nothing here touches a live system: everything is computed from the design.
 
 # %%
 # %matplotlib inline
 from dataclasses import replace
+from pathlib import Path
 
-from meshlab import reference, review
-from meshlab.availability import availability
+from IPython.display import display
+
+from meshlab import reference
 from meshlab.model import Distribution
 from meshlab.model.spec import data_file
-from meshlab.planning import commit_latency, fits, forecast, monthly_cost, recoveries
+from meshlab.planning import fits, latency
+from meshlab.planning.report import answers, capacity_plan
 from meshlab.simulate import load_scenario, simulate
-from meshlab.views import tables
-from meshlab.views.failure_panel import FailurePanel
-from meshlab.views.scenario_panel import ScenarioPanel
-from meshlab.views.timeline_plot import plot_timeline
+from meshlab.views import plan_figures, tables
 from meshlab.views.topology_plot import plot_topology
 
 # %% [markdown]
@@ -47,34 +48,50 @@ cluster = reference()
 plot_topology(cluster)
 
 # %% [markdown]
+# ## The answer in short
+#
+# All models, asked once, for the next 24 months. Each row is taken apart below.
+
+# %%
+found = answers(cluster)
+plan = capacity_plan(found)
+tables.plan_table(plan, "Question by question")
+
+# %% [markdown]
+# So: it works, and two things are to be looked at before it is built - what the review calls an error, and what one
+# failure is enough to take away.
+#
 # ## What an expert would say of it
 #
 # Each row is a rule of the design review: what is wrong, and the way out. An *error* does not work or loses data as
 # it is; a *warning* works until a foreseeable thing happens; an *info* was checked and holds.
 
 # %%
-tables.findings(review(cluster))
+tables.findings(found.findings)
 
 # %% [markdown]
 # ## How available is it, and what limits that?
 #
 # Exact availability from the rates of failure and repair in the design, with the interval that their uncertainty
-# gives. The last two columns name the most probable way to lose each service.
+# gives.
 
 # %%
-tables.availabilities(availability(cluster))
+display(plan_figures.availability_figure(found))
+tables.plan_table(plan, "Expected downtime")
 
 # %% [markdown]
 # All three masters are in one region, so the region's rare failure is what etcd, the API and Vault see; three zones
 # take care of the rest. The chain nodes lose twenty times as much: one machine, one disk, one data centre.
 #
-# ## What if something fails? Try it
+# ### Try it: what if something fails?
 #
 # Take parts down; the verdicts are those of the settled state. Begin with `master-1`, then add `master-2`.
 
 # %%
-panel = FailurePanel(cluster)
-panel
+from meshlab.views.failure_panel import FailurePanel
+
+failures = FailurePanel(cluster)
+failures
 
 # %% [markdown]
 # One master may go; the second one takes etcd and Vault with it, and with etcd the API. The chain nodes go on in
@@ -82,49 +99,51 @@ panel
 #
 # ## Is it fast enough?
 #
-# The time from a leader's proposal to its commit, unloaded, for each master that may lead.
+# Each kind of request is a way through the cluster, hop by hop; the bars say where its time goes.
 
 # %%
-tables.latencies(commit_latency(cluster))
+display(plan_figures.latency_figure(found))
+tables.plan_table(plan, "Each kind of request")
 
 # %% [markdown]
-# Far below the heartbeat of 100 ms: three zones of one region are near enough to each other, and the data centre is
-# not asked for a vote. What people and pods see is another matter:
+# The way between the data centre and the region is most of what a worker waits for; the disks are not. The raft
+# groups themselves are far below etcd's heartbeat of 100 ms: three zones of one region are near enough to each other,
+# and the data centre is not asked for a vote.
 
 # %%
-from meshlab.planning.latency import REQUESTS, latency
-
-tables.requests(latency(cluster, request, samples=5_000) for request in REQUESTS)
+tables.plan_table(plan, "Commit of etcd")
 
 # %% [markdown]
-# The way between the data centre and the region is most of what a worker waits for; the disks are not. Masters and
-# workers in places 90 ms from each other would make every lease renewal take more than a quarter of a second:
+# Masters and workers 90 ms from each other would make every lease renewal take more than a quarter of a second:
 
 # %%
 far = cluster
 for link in cluster.links:
     far = far.with_component(replace(link, latency=Distribution.constant(0.045)))
-tables.requests(latency(far, request, samples=5_000) for request in ("etcd-put", "kubelet-api"))
+tables.requests(latency.latency(far, request, samples=5_000) for request in ("etcd-put", "kubelet-api"))
 
 # %% [markdown]
 # ## Is it big enough, and until when?
+#
+# What the workloads ask for today fits. What grows is forecast in 20,000 worlds, each with its own size and growth.
 
 # %%
-tables.room(fits(cluster))
+tables.plan_table(plan, "What each machine")
 
 # %%
-tables.forecasts(forecast(cluster))
+display(plan_figures.runout_figure(found))
+tables.plan_table(plan, "When each resource")
 
 # %% [markdown]
 # Tron's disk is the first to be full, in about five years; by then it wants either a larger disk or a lite node.
 #
-# ## And how long is a chain node away?
+# ### And how long is a chain node away?
 #
 # After an outage it replays what it missed, or restores a snapshot, whichever is faster; after a lost disk it begins
 # anew.
 
 # %%
-tables.recoveries(recoveries(cluster))
+tables.plan_table(plan, "From the outage")
 
 # %% [markdown]
 # A lost disk costs Tron a night: that, not its failure rate, is why a second replica is worth thinking about.
@@ -132,18 +151,43 @@ tables.recoveries(recoveries(cluster))
 # ## What does it cost?
 
 # %%
-tables.costs(monthly_cost(cluster))
+display(plan_figures.cost_figure(found))
+tables.plan_table(plan, "The bill")
 
 # %% [markdown]
 # The machines are the bill. Consensus across three zones, which people worry about, is a few dollars. The Omni
 # subscription is not stated in the design: put it in as `orchestrator.monthly-cost`.
 #
+# ## Try it: what if it grows, moves apart, gets busy?
+#
+# Turn a number and every answer follows; the circles are what it was before. *When does twice the growth need a new
+# disk? How many requests a second does a chain node bear? What does a fourth worker buy?* The button writes the plan
+# of what you see.
+
+# %%
+from meshlab.views.whatif_panel import WhatIfPanel
+
+whatif = WhatIfPanel(cluster, "../out", design="reference.yaml")
+whatif
+
+# %% [markdown]
+# Twice the growth halves the time that is left: Tron's disk is full in two and a half years, with one chance in ten
+# within two. Load is nearer: a chain node saturates below 400 requests a second, and the control plane does not notice.
+
+# %%
+whatif.turn(growth=2.0, load=400.0)
+print(whatif)
+whatif.reset()
+
+# %% [markdown]
 # ## What happens in time?
 #
 # Availability counts failures; a scenario plays one out: elections, leases, timeouts, restarts. Choose another
 # scenario or draw more histories.
 
 # %%
+from meshlab.views.scenario_panel import ScenarioPanel
+
 scenarios = ScenarioPanel(cluster, list(data_file("scenarios").glob("*.yaml")), "rolling-reboot-masters")
 scenarios
 
@@ -151,6 +195,8 @@ scenarios
 # The swim lane of a typical history of this maintenance: every master rebooted in turn.
 
 # %%
+from meshlab.views.timeline_plot import plot_timeline
+
 plot_timeline(
     scenarios.prediction.typical(),
     topology=cluster,
@@ -176,7 +222,7 @@ for rule in etcd.prohibitions:
     print(f"Do not {rule.what}: {rule.why}.")
 
 # %% [markdown]
-# ## What to change
+# ## What would a change buy?
 #
 # **First: let Vault unseal itself** (`seal: awskms`). The same scenario on the changed design:
 
@@ -196,21 +242,31 @@ beside = unsealed.with_component(tron)
 tables.room(fit for fit in fits(beside) if not fit.fits)
 
 # %% [markdown]
-# So it takes a fourth worker. What that gives, beside what there is:
+# So it takes a fourth worker (in the panel above: *more workers*). What that gives, beside what there is:
 
 # %%
 fourth = replace(cluster.machine("worker-3"), name="worker-4", address="10.40.0.14")
 second = unsealed.with_component(fourth).with_component(replace(tron, machines=("worker-3", "worker-4")))
-tables.compared(as_it_is=cluster, second_tron=second)
+both = replace(found, changed={"KMS seal, second Tron": answers(second)})
+tables.plan_table(capacity_plan(both), "The same questions")
 
 # %% [markdown]
 # Half of Tron's expected downtime goes away; the other half is the data centre itself, which a second machine in
 # the same hall does not help.
+#
+# ## The plan, for whoever has to sign it
+#
+# One page that needs nothing else, and the same as Markdown. Every number is a link to how it was obtained and from
+# what; estimates are marked as such. From a terminal: `meshlab report data/reference.yaml -o plan.html`.
 
 # %%
-tables.costs(monthly_cost(second)).loc[
-    ["servers of 16 cores, depreciation", "servers of 16 cores, colocation", "total"]
-]
+from meshlab.views.plan_files import write_plan
+
+out = Path("../out")
+out.mkdir(exist_ok=True)
+for name in ("decision.html", "decision.md"):
+    written = write_plan(both, out / name, design="reference.yaml")
+    print(f"{written.files[0]}: {written.numbers} numbers, {len(written.report.sources)} sources")
 
 # %% [markdown]
 # ## Conclusion

@@ -43,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "capacity": planning.capacity,
     "cost": planning.cost,
     "advise": planning.advise,
+    "report": planning.report,
     "plan": bringup.plan,
     "apply": bringup.apply,
     "destroy": bringup.destroy,

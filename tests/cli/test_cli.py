@@ -18,7 +18,7 @@ REFERENCE = "data/reference.yaml"
 COMMANDS = (
     *("review", "show", "import", "simulate", "availability", "plan", "apply"),
     *("destroy", "drift", "observe", "emulate", "incident", "demo", "lab"),
-    *("latency", "capacity", "cost", "advise", "hold", "calibrate", "validate"),
+    *("latency", "capacity", "cost", "advise", "hold", "calibrate", "validate", "report"),
 )
 FAULTS = ("up", "status", "down", "kill", "restart", "lose-disk", "partition", "delay", "heal")
 

@@ -28,6 +28,7 @@ class Lab:
     """A running JupyterLab: its address, its token, its process."""
 
     def __init__(self, root: Path, scratch: Path, env: dict[str, str] | None = None) -> None:
+        self.root = root
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])

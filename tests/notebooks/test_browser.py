@@ -6,17 +6,24 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from notebook_lab import Lab, errors, look, page, run_all, unnamed, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default::ResourceWarning")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("default::ResourceWarning"),
+]
 PLANNING = "01-capacity-planning.ipynb"
+PATIENCE = 400.0
+"""Seconds for a whole notebook on a machine with much else to do."""
 
 
 def test_toggles_change_the_verdicts_and_a_dead_kernel_is_told(lab: Lab, tmp_path: Path) -> None:
     with page(lab, PLANNING) as shown:
-        run_all(shown)
+        run_all(shown, PATIENCE)
         assert errors(shown) == []
         panel = shown.locator(".meshlab-failure-panel")
         verdicts = panel.locator("table.meshlab-verdicts")
@@ -54,7 +61,7 @@ def test_toggles_change_the_verdicts_and_a_dead_kernel_is_told(lab: Lab, tmp_pat
 
 def test_another_scenario_is_played_when_it_is_chosen(lab: Lab, tmp_path: Path) -> None:
     with page(lab, PLANNING) as shown:
-        run_all(shown)
+        run_all(shown, PATIENCE)
         panel = shown.locator(".meshlab-scenario-panel")
         assert unnamed(shown, ".meshlab-scenario-panel") == []
         panel.get_by_label("scenario").select_option("lose-two-masters")
@@ -68,3 +75,59 @@ def test_another_scenario_is_played_when_it_is_chosen(lab: Lab, tmp_path: Path) 
         shown.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
         look(shown, ".meshlab-scenario-panel", tmp_path / "scenario-dark.png")
         look(shown, ".meshlab-failure-panel", tmp_path / "failure-dark.png")
+
+
+def test_a_slider_moves_every_answer_and_the_plan_is_exported(lab: Lab, tmp_path: Path) -> None:
+    with page(lab, PLANNING, height=1300) as shown:
+        run_all(shown, PATIENCE)
+        assert errors(shown) == []
+        panel = shown.locator(".meshlab-whatif-panel")
+        assert unnamed(shown, ".meshlab-whatif-panel") == []
+        answer, room = panel.locator(".meshlab-answer"), panel.locator("table.meshlab-room")
+        assert "in 5.1 y" in answer.inner_text()
+        look(shown, ".meshlab-whatif-panel", tmp_path / "whatif.png")
+
+        panel.get_by_role("slider", name="growth, times").focus()
+        for _ in range(10):
+            shown.keyboard.press("ArrowRight")
+        until(lambda: "in 2.5 y" in answer.inner_text(), 30, "twice the growth to be answered")
+        assert re.search(r"worker-3, disk space\s*2\.5 y", room.text_content())
+
+        panel.get_by_role("slider", name="more workers").focus()
+        shown.keyboard.press("ArrowRight")
+        panel.get_by_text("worker-4, disk space").wait_for()
+        assert re.search(r"total.*\+\d{3}", panel.locator("table.meshlab-cost").text_content())
+        look(shown, ".meshlab-whatif-panel", tmp_path / "whatif-turned.png")
+
+        panel.get_by_role("button", name="Export the plan").click()
+        panel.get_by_text("● written: ../out/capacity-plan.html").wait_for(timeout=180_000)
+        written = lab.root.parent / "out" / "capacity-plan.html"
+        told = re.sub("<[^>]*>", "", written.read_text(encoding="utf-8"))
+        assert "reference.yaml, changed: growth x 2, 1 more worker, for 24 months" in told
+        assert (written.parent / "capacity-plan.md").exists()
+        _follow_a_number(shown.context.browser, written, tmp_path / "plan.png")
+
+        shown.evaluate(
+            "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+        )
+        shown.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
+        look(shown, ".meshlab-whatif-panel", tmp_path / "whatif-dark.png")
+        shown.evaluate(
+            "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})"
+        )
+
+
+def _follow_a_number(browser: Any, written: Path, picture: Path) -> None:
+    """Opens the exported page and follows its first figure of downtime to its method and its sources."""
+    plan = browser.new_page(viewport={"width": 1280, "height": 1000})
+    asked: list[str] = []
+    plan.on("request", lambda request: asked.append(request.url))
+    plan.goto(written.as_uri())
+    plan.screenshot(path=str(picture))
+    plan.locator("a.n", has_text="min (").first.click()
+    basis = plan.locator(f"[id='{plan.url.split('#')[1]}']")
+    assert "Exact availability" in basis.inner_text()
+    basis.get_by_role("link", name=re.compile(r"^S\d+$")).first.click()
+    assert "failures" in plan.locator(f"[id='{plan.url.split('#')[1]}']").inner_text()
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+    plan.close()

@@ -256,8 +256,10 @@ def test_a_toggle_changes_the_verdict_and_back(cluster: Topology) -> None:
     panel._boxes["master-1"].value = True
     panel._boxes["master-2"].value = True
     assert "1 of 3 voters, 2 needed" in panel._verdicts.value
+    assert panel.settle()
     assert 'alt="With master-1, master-2 down' in panel._image.value
     panel.reset()
+    assert panel.settle()
     assert panel.down == ()
     assert not panel._boxes["master-1"].value
 

@@ -1,4 +1,7 @@
-"""A panel of failure toggles: take a zone, a machine or a link away, and see the picture and the verdicts change."""
+"""A panel of failure toggles: take a zone, a machine or a link away, and see the picture and the verdicts change.
+
+The verdicts come at once; the picture takes half a second and follows, grey until it is that of the verdicts.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from meshlab.model import SERVICES, Link, Machine, RaftGroup, Site, State, Topology, Zone
 from meshlab.simulate import standing
+from meshlab.views.later import Later
 from meshlab.views.marks import MARKS, cell, html_table, picture_html, png, text_cell
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
+
+STALE = "meshlab-stale"
+"""The CSS class of a picture that is not yet that of the words beside it."""
 
 
 class FailurePanel:
@@ -39,6 +46,7 @@ class FailurePanel:
             topology[name]
         self.states: dict[str, State] = standing(topology, self._down)
         self._widget: widgets.VBox | None = None
+        self._pictures: Later[tuple[dict[str, State], str], str] = Later(self._draw, self._show)
 
     @property
     def down(self) -> tuple[str, ...]:
@@ -76,9 +84,24 @@ class FailurePanel:
 
     def picture(self) -> bytes:
         """Gives the topology as a PNG, its machines and services in their states."""
+        return self._picture_of(self._shown())
+
+    def settle(self) -> bool:
+        """Waits until the picture is that of the verdicts."""
+        return self._pictures.settle()
+
+    def _picture_of(self, states: dict[str, State]) -> bytes:
         from meshlab.views.topology_plot import plot_topology
 
-        return png(plot_topology(self.topology, timeline_state=self._shown()))
+        return png(plot_topology(self.topology, timeline_state=states))
+
+    def _draw(self, asked: tuple[dict[str, State], str]) -> str:
+        states, said = asked
+        return picture_html(self._picture_of(states), said)
+
+    def _show(self, picture: str) -> None:
+        self._image.value = picture
+        self._image.remove_class(STALE)
 
     def words(self) -> str:
         """Gives the verdicts in one sentence."""
@@ -164,9 +187,9 @@ class FailurePanel:
     def _refresh(self) -> None:
         for name, box in self._boxes.items():
             box.value = name in self._down
-        # Drawn first, so that the words and the picture change together.
-        picture = picture_html(self.picture(), self.words())
-        self._verdicts.value, self._image.value = self.table(), picture
+        self._verdicts.value = self.table()
+        self._image.add_class(STALE)
+        self._pictures.ask((self._shown(), self.words()))
 
     def __repr__(self) -> str:
         return f"FailurePanel of {self.topology.name}. {self.words()}"

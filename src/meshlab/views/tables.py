@@ -9,24 +9,20 @@ from typing import TYPE_CHECKING, cast
 import pandas as pd
 
 from meshlab.incident.report import Table
-from meshlab.model import Topology
 from meshlab.model.units import duration, size
 from meshlab.provision.preview import duration as how_long
 
 if TYPE_CHECKING:
-    from meshlab.availability import ServiceAvailability
     from meshlab.incident.explain import Explanation
     from meshlab.incident.replay import Outage
     from meshlab.incident.report import Report
     from meshlab.model.review import Finding
-    from meshlab.planning import CommitLatency, CostItem, Fit, Recovery, Resource
+    from meshlab.planning import Fit
     from meshlab.planning.advise import Advice
     from meshlab.planning.latency import Latency
+    from meshlab.planning.report import Report as CapacityPlan
     from meshlab.provision.plan import Plan
     from meshlab.simulate import Prediction
-
-MOST_YEARS = 20.0
-"""Beyond this a forecast says nothing: it is shown as "more than"."""
 
 
 class Sheet(pd.DataFrame):
@@ -49,6 +45,17 @@ def _frame(rows: Iterable[Mapping[str, object]], index: str) -> Sheet:
     return Sheet(list(rows)).set_index(index)
 
 
+def plan_table(plan: CapacityPlan, caption: str) -> Sheet:
+    """Gives the table of a capacity plan whose caption begins so; its numbers' sources are in the plan."""
+    from meshlab.planning.report.document import Table as PlanTable
+    from meshlab.planning.report.document import plain
+
+    tables = [b for section in plan.sections for b in section.blocks if isinstance(b, PlanTable)]
+    table = next(one for one in tables if plain(one.caption).startswith(caption))
+    rows = [dict(zip(table.headings, map(plain, row), strict=True)) for row in table.rows]
+    return _frame(rows, table.headings[0])
+
+
 def findings(found: Iterable[Finding]) -> Sheet:
     """Gives what a review found, worst first: severity, what is wrong, the way out."""
     order = {"error": 0, "warning": 1, "info": 2}
@@ -57,25 +64,6 @@ def findings(found: Iterable[Finding]) -> Sheet:
         for f in sorted(found, key=lambda f: order[f.severity])
     ]
     return _frame(rows, "rule")
-
-
-def availabilities(found: Mapping[str, ServiceAvailability]) -> Sheet:
-    """Gives each service's expected downtime a year with its interval, and what limits it most."""
-    rows = []
-    for name, one in found.items():
-        low, high = (60.0 * 525600.0 * bound for bound in one.interval)
-        cut = one.cut_sets[0]
-        rows.append(
-            {
-                "service": name,
-                "availability": f"{1 - one.unavailability:.5%}",
-                "down a year": duration(round(60 * one.downtime_minutes_per_year)),
-                "between": f"{duration(round(low))} and {duration(round(high))}",
-                "limited by": " and ".join(cut.events),
-                "its share": f"{cut.probability / one.unavailability:.0%}",
-            }
-        )
-    return _frame(rows, "service")
 
 
 def room(found: Iterable[Fit]) -> Sheet:
@@ -93,74 +81,13 @@ def room(found: Iterable[Fit]) -> Sheet:
     return _frame(rows, "machine")
 
 
-def forecasts(found: Iterable[Resource]) -> Sheet:
-    """Gives when each limited resource is used up, the soonest first."""
-    rows = [
-        {
-            "where": one.subject,
-            "what": one.resource,
-            "used now": _of(one.unit, one.used.mid),
-            "of": _of(one.unit, one.limit),
-            "used up in": _years(one.days_left.mid),
-            "between (90 %)": f"{_years(one.days_left.low)} and {_years(one.days_left.high)}",
-            "then": one.consequence,
-        }
-        for one in sorted(found, key=lambda one: (one.days_left.mid, one.subject, one.resource))
-    ]
-    return _frame(rows, "where")
-
-
-def recoveries(found: Iterable[Recovery]) -> Sheet:
-    """Gives how long each chain node needs to be at the tip again, and which way is the faster."""
-    rows = [
-        {
-            "workload": one.workload,
-            "after": one.after,
-            "back at the tip in": duration(round(one.seconds.mid)),
-            "between (90 %)": f"{duration(round(one.seconds.low))} and {duration(round(one.seconds.high))}",
-            "by": one.way,
-        }
-        for one in found
-    ]
-    return _frame(rows, "workload")
-
-
-def costs(found: Iterable[CostItem]) -> Sheet:
-    """Gives the monthly bill in US dollars, item by item, with its bounds and where each price was read."""
-    rows = [
-        {
-            "item": item.item,
-            "how many": f"{item.count:.4g} {item.unit}".strip(),
-            "USD a month": f"{item.monthly.mid:,.0f}",
-            "between": f"{item.monthly.low:,.0f} and {item.monthly.high:,.0f}",
-            "source": item.source,
-        }
-        for item in found
-    ]
-    return _frame(rows, "item")
-
-
-def latencies(found: Iterable[CommitLatency]) -> Sheet:
-    """Gives how long a write takes to commit, for each machine that may lead."""
-    rows = [
-        {
-            "leader": one.leader,
-            "median": f"{1000 * one.p50:.2f} ms",
-            "p95": f"{1000 * one.p95:.2f} ms",
-            "p99": f"{1000 * one.p99:.2f} ms",
-            "mostly": one.dominant,
-        }
-        for one in found
-    ]
-    return _frame(rows, "leader")
-
-
 def requests(found: Iterable[Latency]) -> Sheet:
     """Gives how long each kind of request takes, and what most of that is."""
     rows = [
         {
             "request": one.request,
             "median": _milliseconds(one.p50.value),
+            "p95": _milliseconds(one.p95.value),
             "p99": _milliseconds(one.p99.value),
             "mostly": one.dominant,
             "saturates at": f"{one.most:,.0f} a second",
@@ -217,38 +144,12 @@ def outages(found: Iterable[Outage]) -> Sheet:
     return _frame(rows, "service")
 
 
-def compared(**designs: Topology) -> Sheet:
-    """Gives designs side by side: each service's expected downtime a year."""
-
-    from meshlab.availability import availability
-
-    columns = {
-        name.replace("_", " "): {
-            service: duration(round(60 * one.downtime_minutes_per_year))
-            for service, one in availability(topology).items()
-        }
-        for name, topology in designs.items()
-    }
-    return Sheet(columns).rename_axis("down a year")
-
-
 def _milliseconds(seconds: float) -> str:
     return "never" if math.isinf(seconds) else f"{1000 * seconds:.3g} ms"
 
 
 def _amount(resource: str, value: float) -> str:
     return f"{value:g}" if resource in ("cores", "pods") else size(value)
-
-
-def _of(unit: str, value: float) -> str:
-    return f"{value / 1e6:,.0f} Mbps" if unit == "bps" else size(value)
-
-
-def _years(days: float) -> str:
-    years = days / 365.25
-    if math.isinf(years) or years > MOST_YEARS:
-        return f"more than {MOST_YEARS:.0f} years"
-    return f"{years:.1f} years"
 
 
 def _short(value: float) -> str:

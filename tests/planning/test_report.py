@@ -1,0 +1,262 @@
+"""The capacity plan: every number leads to a source, both formats hold the same, the same seed gives the same bits."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from report_page import numbers_of_markdown, parsed
+
+from meshlab.availability import availability
+from meshlab.model import Topology
+from meshlab.model.spec import data_file, reference
+from meshlab.planning import monthly_cost
+from meshlab.planning.report import (
+    STEPS,
+    Answers,
+    Report,
+    Section,
+    Sentence,
+    Table,
+    answers,
+    capacity_plan,
+    html,
+    markdown,
+    numbered,
+)
+from meshlab.planning.report.dates import HORIZONS, quantile
+from meshlab.planning.report.document import Basis, Number, plain
+from meshlab.planning.report.words import money, quantity, share, span
+from meshlab.planning.whatif import Change, changed
+
+WORLDS = 500
+YEARS = 2 * 31_557_600.0
+
+
+@pytest.fixture(scope="module")
+def found() -> Answers:
+    cluster = reference()
+    other = {"one more worker": changed(cluster, Change(workers=1))}
+    return answers(cluster, samples=WORLDS, growth=1.5, load=50.0, horizon=YEARS, changed=other)
+
+
+@pytest.fixture(scope="module")
+def report(found: Answers) -> Report:
+    return capacity_plan(found, design="reference.yaml")
+
+
+@pytest.fixture(scope="module")
+def page(report: Report) -> str:
+    return html(report)
+
+
+def test_no_number_stands_without_a_link(page: str) -> None:
+    """Text outside links may hold names with digits (worker-3, p95) and the /24 of a network, but no number."""
+    bare = " ".join(parsed(page).bare)
+    assert re.findall(r"(?<![\w.\-/])\d", bare) == []
+
+
+def test_every_number_leads_to_a_method_and_a_source_that_are_there(page: str, report: Report) -> None:
+    found = parsed(page)
+    assert len(found.ids) == len(set(found.ids))
+    assert {link.target[1:] for link in found.links} <= set(found.ids)
+    assert all(link.target.startswith("#") for link in found.links)
+    numbers = [link for link in found.links if link.number]
+    assert len(numbers) > 200
+    for target in {link.target[1:] for link in numbers}:
+        led = found.held[target]
+        assert any(href.startswith("#method-") for href in led), target
+        assert any(href.startswith("#source") for href in led), target
+    assert all(basis.sources for basis in report.bases())
+
+
+def test_every_source_is_a_row_of_the_tables_or_named_in_the_design(report: Report) -> None:
+    tables: dict[str, dict[str, str]] = {}
+    for name, keys in {
+        "prices.csv": ["item"],
+        "latency.csv": ["quantity"],
+        "traffic.csv": ["quantity"],
+        "growth.csv": ["workload", "quantity"],
+        "parameters.csv": ["name"],
+    }.items():
+        with data_file(name).open(newline="", encoding="utf-8") as file:
+            tables[f"data/{name}"] = {
+                ", ".join(row[key] for key in keys): row["source"] for row in csv.DictReader(file)
+            }
+    cited = [source for source in report.sources.values() if source.place.startswith("data/")]
+    assert len(cited) > 40
+    for source in cited:
+        table, _, row = source.place.partition(": ")
+        assert source.text.startswith(tables[table][row])
+    others = [source.place for source in report.sources.values() if source not in cited]
+    assert all(place.startswith(("reference.yaml: ", "the question: ")) for place in others)
+    assert all(source.text for source in report.sources.values())
+
+
+def test_every_source_that_is_listed_is_cited(page: str) -> None:
+    found = parsed(page)
+    cited = {link.target[1:] for link in found.links}
+    listed = {name for name in found.ids if re.match(r"source\d|method-|basis\d", name)}
+    assert listed <= cited
+
+
+def test_markdown_and_html_hold_the_same_numbers(page: str, report: Report) -> None:
+    text = markdown(report)
+    shown = [(link.text, link.target[1:]) for link in parsed(page).links if link.number]
+    assert numbers_of_markdown(text) == shown
+    anchors = re.findall(r'<a id="([^"]+)">', text)
+    assert len(anchors) == len(set(anchors))
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) == set(anchors)
+
+
+def test_the_same_seed_gives_the_same_page_and_another_one_does_not(report: Report, page: str) -> None:
+    cluster = reference()
+
+    def again(seed: int) -> str:
+        one = answers(
+            cluster,
+            samples=WORLDS,
+            growth=1.5,
+            load=50.0,
+            horizon=YEARS,
+            seed=seed,
+            changed={"one more worker": changed(cluster, Change(workers=1))},
+        )
+        return html(capacity_plan(one, design="reference.yaml"))
+
+    assert again(0) == page
+    assert again(1) != page
+
+
+def test_the_page_asks_nobody_for_anything(page: str, report: Report) -> None:
+    with_picture = html(report, {"availability": b"png"})
+    assert "default-src 'none'" in page
+    assert parsed(page).loaded == []
+    assert [src[:22] for src in parsed(with_picture).loaded] == ["data:image/png;base64,"]
+    assert "<script" not in page and "@import" not in page and "url(" not in page
+
+
+def test_the_numbers_are_those_of_the_models(report: Report) -> None:
+    """The page's text against the models asked anew, at the page's seed and worlds."""
+    cells = {plain(row[0]): row for row in rows(report, "Expected downtime")}
+    for name, one in availability(reference()).items():
+        shown = float(plain(cells[name][1]).removesuffix(" %"))
+        assert 100 - shown == pytest.approx(100 * one.unavailability, rel=0.1)
+        assert abs(float(plain(cells[name][2])) - one.nines) <= 0.05
+    total = monthly_cost(reference(), samples=WORLDS)[-1]
+    bill = {plain(row[0]): row for row in rows(report, "The bill")}
+    assert plain(bill["total"][2]) == money(total.monthly.mid)
+
+
+def test_the_dates_median_is_the_forecasts_own(found: Answers) -> None:
+    """p50 read from the probabilities by horizon, against the forecast's own median: two ways, 6 % grid steps."""
+    near = [out for out in found.runouts if 0 < out.p50 < HORIZONS[-1]]
+    assert len(near) >= 5
+    for out in near:
+        assert out.p50 == pytest.approx(out.resource.days_left.mid, rel=0.03)
+        assert out.resource.days_left.low <= out.p10 * 1.03 <= out.p50 * 1.03 <= out.p90 * 1.07
+
+
+def test_a_quantile_is_read_between_two_horizons() -> None:
+    assert quantile([0.0, 0.5, 1.0], 0.25, [1.0, 10.0, 100.0]) == pytest.approx(10**0.5)
+    assert quantile([0.2, 0.5], 0.1, [1.0, 10.0]) == 0.0
+    assert quantile([0.0, 0.0], 0.5, [1.0, 10.0]) == float("inf")
+
+
+def test_what_does_not_fit_is_told_first_and_why() -> None:
+    cluster = reference()
+    tron = replace(cluster.workload("tron"), machines=("worker-2",))
+    plan = capacity_plan(answers(cluster.with_component(tron), samples=200))
+    answer = {plain(row[0]): row for row in rows(plan, "Question by question")}
+    assert plain(answer["Is it big enough?"][1]) == "✖ no"
+    assert "ethereum, tron need 18.5 of cores, worker-2 has 16" in plain(answer["Is it big enough?"][2])
+
+
+def test_a_station_that_cannot_keep_up_is_told() -> None:
+    plan = capacity_plan(answers(reference(), load=600.0, samples=200))
+    answer = {plain(row[0]): row for row in rows(plan, "Question by question")}
+    assert "chain node cannot keep up beyond 383 a second" in plain(answer["Is it fast enough?"][2])
+    assert parsed(html(plan)).ids
+
+
+@pytest.mark.parametrize("without", ["dc-1", "us-east-1", "omni", "etcd"])
+def test_a_smaller_design_gets_its_plan_too(without: str) -> None:
+    smaller = reference().without(without)
+    plan = capacity_plan(answers(smaller, samples=200))
+    page = parsed(html(plan))
+    assert re.findall(r"(?<![\w.\-/])\d", " ".join(page.bare)) == []
+    assert {link.target[1:] for link in page.links} <= set(page.ids)
+    assert numbers_of_markdown(markdown(plan)) == [(x.text, x.target[1:]) for x in page.links if x.number]
+
+
+def test_texts_of_a_design_cannot_break_the_page(found: Answers) -> None:
+    evil = replace(found, topology=replace(found.topology, name="<script>x</script>|*"))
+    plan = capacity_plan(evil, design="a<b>|c.yaml")
+    assert "<script>" not in html(plan) and "<b>" not in html(plan)
+    assert "<script>" not in markdown(plan) and "a<b>|c" not in markdown(plan)
+
+
+def test_an_exploration_stands_after_the_changes(found: Answers) -> None:
+    basis = Basis("asked", ())
+    section = Section("What would be best?", (Sentence(numbered("the best of 12 designs", basis)),))
+    titles = [one.title for one in capacity_plan(found, exploration=section).sections]
+    assert titles.index("What would be best?") == titles.index("What would a change buy?") + 1
+
+
+def test_a_change_is_shown_beside_the_design(report: Report) -> None:
+    beside = {plain(row[0]): row for row in rows(report, "The same questions")}
+    before, after = (plain(cell) for cell in beside["tron, down a year"][1:])
+    assert float(after.split()[0]) < float(before.split()[0])
+    assert "etcd, down a year" not in beside
+
+
+def test_progress_counts_every_step() -> None:
+    ticks: list[int] = []
+    answers(reference(), samples=100, tick=lambda: ticks.append(1))
+    assert len(ticks) == STEPS
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("worker-3 has 16 GiB", ["16"]),
+        ("p95 of us-east-1a at 2.5 ms, then 1,886 USD", ["2.5", "1,886"]),
+        ("12.5 % or 99.9 %", ["12.5 %", "99.9 %"]),
+        ("24mo of m6i.xlarge in a /24", ["24mo"]),
+    ],
+)
+def test_numbers_in_running_text_are_found(text: str, numbers: list[str]) -> None:
+    line = numbered(text, Basis("asked", ()))
+    assert [piece.text for piece in line if isinstance(piece, Number)] == numbers
+    assert plain(line) == text
+
+
+def test_words_round_honestly() -> None:
+    assert [share(x) for x in (0, 0.0004, 0.104, 0.9996, 1)] == [
+        "0 %",
+        "under 0.1 %",
+        "10.4 %",
+        "over 99.9 %",
+        "100 %",
+    ]
+    assert quantity(2e-5, 5e-5, 2e-4, "s") == "0.05 ms (0.02 to 0.2)"
+    assert quantity(5, 5, 5, "USD") == "5 USD"
+    assert span(YEARS) == "24 months"
+
+
+def rows(report: Report, caption: str) -> tuple[tuple[tuple[str | Number, ...], ...], ...]:
+    tables = (b for s in report.sections for b in s.blocks if isinstance(b, Table))
+    return next(t.rows for t in tables if plain(t.caption).startswith(caption))
+
+
+def test_the_topology_is_not_changed_by_a_plan() -> None:
+    cluster: Topology = reference()
+    answers(cluster, samples=100)
+    assert cluster == reference()
