@@ -72,11 +72,13 @@ def test_pairs_are_hit_at_every_phase_of_keys_and_of_attempts() -> None:
 
 
 def test_a_short_cut_costs_the_cut_and_a_long_one_an_attempt_more() -> None:
-    """Closed forms: the larger of two uniform gaps of 0.1 s; a uniform part of 5.334 s. 5 standard errors."""
+    """Closed forms: the larger of two uniform gaps of 0.1 s; the smaller of two uniform parts of 5.334 s. 5 standard errors."""
     short = [t.back_after for t in MeshModel(setting(cut=30.0)).draws(400)]
-    assert np.mean(short) == pytest.approx(0.0667, abs=5 * 0.0236 / 20)
+    assert np.mean(short) == pytest.approx(0.1 * 2 / 3, abs=5 * 0.0236 / 20)
     long = [t.back_after for t in MeshModel(setting(cut=200.0)).draws(400)]
-    assert np.mean(long) == pytest.approx(5.334 / 2, abs=5 * 1.54 / 20)
+    assert np.mean(long) == pytest.approx(5.334 / 3, abs=5 * 1.257 / 20)
+    one_way = [t.back_after for t in MeshModel(setting("partition-one-way")).draws(400)]
+    assert np.mean(one_way) == pytest.approx(5.334 / 2, abs=5 * 1.54 / 20)
 
 
 def test_a_restarted_peer_shakes_hands_at_once() -> None:
