@@ -12,6 +12,7 @@ from notebook_lab import Lab, errors, look, page, run_all, unnamed, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default::ResourceWarning")]
 PLANNING = "01-capacity-planning.ipynb"
+VALIDATION = "04-model-validation.ipynb"
 
 
 def test_toggles_change_the_verdicts_and_a_dead_kernel_is_told(lab: Lab, tmp_path: Path) -> None:
@@ -68,3 +69,28 @@ def test_another_scenario_is_played_when_it_is_chosen(lab: Lab, tmp_path: Path) 
         shown.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
         look(shown, ".meshlab-scenario-panel", tmp_path / "scenario-dark.png")
         look(shown, ".meshlab-failure-panel", tmp_path / "failure-dark.png")
+
+
+def test_another_cell_and_another_quantity_are_drawn_when_they_are_chosen(lab: Lab, tmp_path: Path) -> None:
+    with page(lab, VALIDATION) as shown:
+        run_all(shown, 300.0)
+        assert errors(shown) == []
+        panel = shown.locator(".meshlab-validation-panel")
+        assert unnamed(shown, ".meshlab-validation-panel") == []
+        status = panel.get_by_role("status").last
+        assert "until there is a new leader" in status.inner_text()
+        before = panel.locator("img").get_attribute("src")
+
+        panel.get_by_label("quantity").select_option("until a pod answers as active")
+        panel.get_by_text("kill, 3 members: until a pod answers as active").wait_for()
+        other = panel.locator("img").get_attribute("src")
+        assert other != before
+        look(shown, ".meshlab-validation-panel", tmp_path / "vault.png")
+
+        panel.get_by_label("cell").select_option("WireGuard: partition for 200 to 210 s")
+        panel.get_by_text("partition for 200 to 210 s: from the heal until packets come through").wait_for()
+        assert panel.locator("img").get_attribute("src") not in (before, other)
+        assert "from the fault until packets come through" in panel.locator("table").inner_text()
+        look(shown, ".meshlab-validation-panel", tmp_path / "mesh.png")
+        table = shown.locator("table", has_text="every kill was followed by a new leader").first
+        assert table.inner_text().count("yes") == 5

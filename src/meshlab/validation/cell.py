@@ -160,11 +160,17 @@ def _seen(found: Iterable[Any]) -> Document:
     return side
 
 
+def simulated_side(document: Document, simulate: int = SIMULATED) -> Document:
+    """Gives the samples of the simulated side, computed now from the document's setting and inputs."""
+    setting = Setting(**document["setting"])
+    machine = Machine(**{k: [v / 1000 for v in vs] for k, vs in document["inputs"].items()})
+    return _seen(_model(setting, machine, simulate, document["versions"]))
+
+
 def with_simulation(document: Document, simulate: int = SIMULATED) -> Document:
     """Gives the document with the simulated side and the comparison computed anew from its inputs."""
     setting = Setting(**document["setting"])
-    machine = Machine(**{k: [v / 1000 for v in vs] for k, vs in document["inputs"].items()})
-    side = _seen(_model(setting, machine, simulate, document["versions"]))
+    side = simulated_side(document, simulate)
     return document | {
         "simulated": _summary(side),
         "comparison": _comparison(setting, document["real"], side),
