@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.filterwarnings("default::ResourceWarning"),
 ]
 PLANNING = "01-capacity-planning.ipynb"
+VALIDATION = "04-model-validation.ipynb"
 PATIENCE = 400.0
 """Seconds for a whole notebook on a machine with much else to do."""
 
@@ -131,3 +132,28 @@ def _follow_a_number(browser: Any, written: Path, picture: Path) -> None:
     assert "failures" in plan.locator(f"[id='{plan.url.split('#')[1]}']").inner_text()
     assert all(url.startswith(("file:", "data:")) for url in asked)
     plan.close()
+
+
+def test_another_cell_and_another_quantity_are_drawn_when_they_are_chosen(lab: Lab, tmp_path: Path) -> None:
+    with page(lab, VALIDATION) as shown:
+        run_all(shown, PATIENCE)
+        assert errors(shown) == []
+        panel = shown.locator(".meshlab-validation-panel")
+        assert unnamed(shown, ".meshlab-validation-panel") == []
+        status = panel.get_by_role("status").last
+        assert "until there is a new leader" in status.inner_text()
+        before = panel.locator("img").get_attribute("src")
+
+        panel.get_by_label("quantity").select_option("until a pod answers as active")
+        panel.get_by_text("kill, 3 members: until a pod answers as active").wait_for()
+        other = panel.locator("img").get_attribute("src")
+        assert other != before
+        look(shown, ".meshlab-validation-panel", tmp_path / "vault.png")
+
+        panel.get_by_label("cell").select_option("WireGuard: partition for 200 to 210 s")
+        panel.get_by_text("partition for 200 to 210 s: from the heal until packets come through").wait_for()
+        assert panel.locator("img").get_attribute("src") not in (before, other)
+        assert "from the fault until packets come through" in panel.locator("table").inner_text()
+        look(shown, ".meshlab-validation-panel", tmp_path / "mesh.png")
+        table = shown.locator("table", has_text="every kill was followed by a new leader").first
+        assert table.inner_text().count("yes") == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from typer.testing import CliRunner
 
 from meshlab.cli import app
 from meshlab.emulate import binaries
+from meshlab.validation import disk_stall
 from meshlab.validation.etcd_trials import refuse_what_cannot_be
 from meshlab.validation.requests import setting_of
 from meshlab.validation.setting import CannotValidate, Setting
+from meshlab.validation.wireguard_binary import wireguard_pairs
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,22 @@ from meshlab.validation.setting import CannotValidate, Setting
         ({"heartbeat": 1.0, "election": 0.5}, "below --election"),
         ({"heartbeat": 0.1, "election": 0.3}, "etcd refuses that"),
         ({"fault": "meteor"}, "for etcd choose one of kill, "),
-        ({"measure": "mood"}, "choose one of leadership, outage, commit"),
+        ({"measure": "mood"}, "for etcd choose one of leadership, outage, commit"),
+        ({"cut": 5.0}, "--cut is the length of a fault of the mesh"),
+        ({"server": "stand-in"}, "--server chooses the API server"),
+        (
+            {"system": "mesh", "measure": "traffic", "fault": "partition", "members": 2},
+            "--cut 0 s: 1 s to 1 h",
+        ),
+        (
+            {"system": "mesh", "measure": "traffic", "fault": "kill", "cut": 9.0},
+            "for mesh choose one of partition,",
+        ),
+        (
+            {"system": "api", "measure": "outage", "server": "nginx"},
+            "--server nginx: choose one of kube-apiserver,",
+        ),
+        ({"system": "api", "measure": "commit", "server": "stand-in"}, "for api choose one of outage"),
         ({"repeats": 0}, "at least 1"),
         (
             {"system": "vault", "heartbeat": 5.0, "election": 5.0, "fault": "pause"},
@@ -45,20 +63,25 @@ def test_every_problem_is_told_at_once() -> None:
     assert str(caught.value).count(";") >= 2
 
 
-def test_the_mesh_is_refused_and_the_reason_said() -> None:
-    with pytest.raises(CannotValidate, match="WireGuard"):
-        setting_of("mesh")
+def test_the_mesh_without_go_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(CannotValidate, match=r"neither go nor meshlab-wireguard-pairs .* Install Go"):
+        wireguard_pairs()
+    assert CannotValidate.exit_code == 2
 
 
-def test_the_api_asks_for_the_real_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_api_server_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
     with pytest.raises(binaries.MissingBinary, match="setup-envtest"):
-        setting_of("api")
+        setting_of("api", server="kube-apiserver")
+    assert setting_of("api").server == "stand-in"
 
 
-def test_a_stalled_disk_is_refused_and_what_to_use_instead_is_said() -> None:
-    with pytest.raises(CannotValidate, match=r"needs root .* --fault pause"):
+def test_a_stalled_disk_needs_the_kernels_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_stall.platform, "machine", lambda: "riscv64")
+    with pytest.raises(CannotValidate, match=r"Linux 5.5 .* --fault pause"):
         refuse_what_cannot_be(Setting(fault="disk-stall"))
 
 
@@ -79,6 +102,13 @@ def test_an_option_without_a_unit_is_refused_by_name() -> None:
     assert "--link-delay 10" in str(result.exception)
 
 
-def test_a_setting_survives_json() -> None:
-    setting = Setting(members=5, link_delay=0.01, fault="pause")
+@pytest.mark.parametrize(
+    "setting",
+    [
+        Setting(members=5, link_delay=0.01, fault="pause"),
+        Setting(system="mesh", members=2, measure="traffic", fault="restart", cut=20.0),
+        Setting(system="api", measure="outage", server="stand-in"),
+    ],
+)
+def test_a_setting_survives_json(setting: Setting) -> None:
     assert Setting(**json.loads(json.dumps(setting.as_json()))) == setting

@@ -10,6 +10,7 @@ from types import ModuleType
 import jsonschema
 import pytest
 
+from meshlab.validation import stored
 from meshlab.validation.setting import Setting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,8 +29,12 @@ def script() -> ModuleType:
 
 def test_there_are_results_of_every_fault_of_both_systems() -> None:
     found = {(d["system"], d["fault"]) for d in (json.loads(p.read_text())["setting"] for p in RESULTS)}
-    for fault in ("kill", "kill-follower", "pause", "partition", "partition-one-way"):
+    for fault in ("kill", "kill-follower", "pause", "partition", "partition-one-way", "disk-stall"):
         assert ("etcd", fault) in found
+    for fault in ("partition", "partition-one-way", "restart"):
+        assert ("mesh", fault) in found
+    for fault in ("kill", "kill-machine"):
+        assert ("api", fault) in found
     for fault in ("kill", "kill-before-promotion", "full-restart", "seal-after-restart"):
         assert ("vault", fault) in found
 
@@ -47,7 +52,7 @@ def test_the_page_says_what_the_results_say(script: ModuleType) -> None:
 
 
 def test_the_leadership_targets_are_met_by_the_committed_results(script: ModuleType) -> None:
-    goals = dict(script._goals(script.compared()))
+    goals = dict(stored.goals(stored.compared()))
     kills = next(results for title, results in goals.items() if title.startswith("leader kill, 3 and 5"))
     assert len(kills) >= 4 and sum(met for _, _, met in kills) >= 4
     vault = next(results for title, results in goals.items() if title.startswith("Vault"))

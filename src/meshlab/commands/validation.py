@@ -33,15 +33,25 @@ def validate(
     heartbeat: Annotated[str, typer.Option(help="raft heartbeat interval")] = "",
     election: Annotated[str, typer.Option(help="raft election time-out")] = "",
     fault: Annotated[
-        str, typer.Option(help="kill, kill-follower, pause, partition, partition-one-way, disk-stall")
-    ] = "kill",
-    measure: Annotated[
-        str, typer.Option(help="leadership, outage (what writers see) or commit")
-    ] = "leadership",
+        str,
+        typer.Option(
+            help="etcd: kill, kill-follower, pause, partition, partition-one-way, disk-stall; mesh: partition, "
+            "partition-one-way, restart; api: kill, kill-machine"
+        ),
+    ] = "",
+    measure: Annotated[str, typer.Option(help="etcd: leadership, outage (what writers see) or commit")] = "",
     clients: Annotated[int, typer.Option(help="closed-loop writers, for --measure commit")] = 1,
-    client_timeout: Annotated[str, typer.Option(help="how long a writer waits for one put")] = "1s",
-    poll: Annotated[str, typer.Option(help="how often each survivor is asked whether it leads")] = "",
-    repeats: Annotated[int, typer.Option(help="faults; for commit, puts")] = 20,
+    client_timeout: Annotated[
+        str, typer.Option(help="how long a client waits for one answer (1s; api: 10s)")
+    ] = "",
+    poll: Annotated[
+        str, typer.Option(help="how often each survivor is asked whether it leads; mesh: between two packets")
+    ] = "",
+    server: Annotated[
+        str, typer.Option(help="api: kube-apiserver or stand-in (the real one if it is installed)")
+    ] = "",
+    cut: Annotated[str, typer.Option(help="mesh: how long a pair is cut off (200s)")] = "",
+    repeats: Annotated[int, typer.Option(help="faults; for commit, puts; for mesh, pairs of peers")] = 20,
     seed: Annotated[int, typer.Option(help="of everything random on our side")] = 1,
     simulations: Annotated[
         int, typer.Option(min=100, help="faults in the simulator; for commit, puts")
@@ -68,6 +78,8 @@ def validate(
         clients=clients,
         client_timeout=client_timeout,
         poll=poll,
+        cut=cut,
+        server=server,
         repeats=repeats,
         seed=seed,
     )

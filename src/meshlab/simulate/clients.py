@@ -6,7 +6,8 @@ leader, and nobody tells it. The rules (parameters.md A "request deadlines", C, 
 - An etcd member forwards writes to the leader that it knows. One sent to a dead leader is lost and waits for etcd's
   time-out of 7 s; one that comes in once the member knows that its leader is gone waits for the next one. Whether a
   write was already safe on a quorum when the leader died is not asked: it counts as lost.
-- Linearizable reads (ReadIndex) are asked again every 500 ms; serializable ones need no leader and see no outage.
+- A linearizable read (ReadIndex) that waits is ended by the change of the leader and asked again at once
+  (docs/validation.md); serializable ones need no leader and see no outage.
 - An open connection to an API server that fell silent ends when KubePrism's TCP gives unacknowledged data up (30 s)
   or client-go's ping has had no answer (30 + 15 s after the last frame), whichever is first.
 - New connections through KubePrism reach the silent server, one in n, until it is off the list (15-35 s).
@@ -109,14 +110,12 @@ def _etcd(
 ) -> Iterator[NoAnswer]:
     """Gives what a client of etcd sees; `doors` are the API servers through which one of the API comes."""
     patience = parameters.value("etcd.request-timeout")
-    retry = parameters.value("etcd.read-retry")
     for lost, back, cause in _losses(group):
         able = [m for m in (doors or group.spec.voters) if not _silent(faults, m, lost)]
         if not able:
             yield NoAnswer(service, "write", lost, min(back, horizon), cause)
             continue
         door = able[int(rng.integers(len(able)))]
-        wait = float(rng.random())
         member = door if door in group.spec.voters else ""
         end = _written(lost, back, _aware(group, member, lost, back), patience)
         why = cause if end <= back + 1e-9 else f"under way to the lost leader: {patience:g} s ({cause})"
@@ -127,7 +126,7 @@ def _etcd(
                 end, why = notices, f"{door} holds on to its silent etcd endpoint on {endpoint} ({cause})"
         yield NoAnswer(service, "write", lost, min(end, horizon), why)
         if doors is None:
-            yield NoAnswer(service, "linearizable read", lost, min(back + wait * retry, horizon), cause)
+            yield NoAnswer(service, "linearizable read", lost, min(back, horizon), cause)
 
 
 def _written(lost: float, back: float, aware: float, patience: float) -> float:

@@ -3,9 +3,10 @@
 The rules (WireGuard's constants and Talos' peer state machine, talos-omni-kubespan.md 3.2-3.5, parameters.md E):
 
 - A session's keys are renewed every 120 s and carry nothing after 180 s. A cut that heals earlier costs only
-  the cut; a longer one also up to 5.33 s until the next attempt of a handshake.
+  the cut; a longer one also up to 5.33 s until the next attempt of a handshake, which both sides make.
 - A handshake needs both directions. In a one-way cut the open direction carries packets until the keys die.
-- A machine that booted knows no peers until the discovery service has told it; its key it has on disk.
+- A machine that booted knows no peers until the discovery service has told it; its key it has on disk. It then shakes
+  hands at once (measured: 8 ms), without waiting for its peers' next attempt.
 - A peer is marked down 275 s after its last handshake, looked at every 30 s, so 155-305 s after it vanished;
   its traffic is black-holed meanwhile. Then other endpoints are tried, 15-45 s for each wrong one.
 - A pair of different sites may stay down after that (Talos issue 13160), until something changes for it: a share that
@@ -224,6 +225,7 @@ class _Tunnel:
         out: tuple[Track[bool], Track[bool]] = (Track(True), Track(True))
         key = -float(self.rng.random()) * self.constants.rekey
         session = whole = True
+        deaf = False
         booted = ""
         established = FOREVER
         lost_at = 0.0
@@ -263,7 +265,8 @@ class _Tunnel:
             elif all(ways):
                 if established == FOREVER:
                     rotated = now > key + self.constants.peer_down + self.constants.tick
-                    established = now + self._meeting(booted, rotated)
+                    begins = bool(booted) and any(now in j.times for j in joined)
+                    established = now + self._meeting(booted, rotated, begins, deaf)
                     booted = "" if established < FOREVER else booted
                 if established < until:
                     _both(out, established, True, self._met(established, lost_at))
@@ -273,15 +276,21 @@ class _Tunnel:
                 _both(out, now, False, cause)
             if not whole:
                 self._mark_down(key, now, until)
+            deaf = not any(ways)
         return out
 
     def _last_key(self, key: float, now: float) -> float:
         return key + self.constants.rekey * ((now - key) // self.constants.rekey)
 
-    def _meeting(self, booted: str, rotated: bool) -> float:
-        """Draws the time until the handshake after which a pair can talk again (parameters T.3, facts 3.4)."""
+    def _meeting(self, booted: str, rotated: bool, begins: bool, deaf: bool) -> float:
+        """Draws the time until the handshake after which a pair can talk again (parameters T.3, facts 3.4).
+
+        ``begins``: a machine that booted has just learnt of its peers. It tries at once; who tried in vain tries again.
+        ``deaf``: neither heard the other, so both try, and the first of two attempts counts (docs/validation.md).
+        """
         c, rng = self.constants, self.rng
-        retry = float(rng.random()) * c.retry
+        attempts = [float(rng.random()) for _ in range(2 if deaf else 1)]
+        retry = min(attempts) * c.retry * (not begins)
         wrong = c.endpoint + float(rng.random()) * c.tick
         if self.same_site:
             return retry

@@ -15,14 +15,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from meshlab.validation import commit, etcd_trials, vault_trials
+from meshlab.validation import api_trials, commit, etcd_trials, mesh_trials, vault_trials
+from meshlab.validation.api_model import ApiModel
 from meshlab.validation.etcd_model import SIMULATED, EtcdModel
 from meshlab.validation.machine import Machine, description, measured
+from meshlab.validation.mesh_model import MeshModel
 from meshlab.validation.setting import Setting
 from meshlab.validation.statistics import compare, quantiles, share
 from meshlab.validation.vault_model import VaultModel
+from meshlab.validation.wireguard_binary import wireguard_version
 
 SCHEMA = 1
+NOTHING = Machine([], [], [])
 KEPT = 200
 """So many quantiles of each measured input are kept in the document, and the model draws from them."""
 
@@ -32,8 +36,19 @@ SAMPLES = {
     "stepped_down_ms": "stepped_down_after",
     "outage_ms": "outages",
     "latency_ms": "latencies",
+    "read_outage_ms": "read_outages",
+    "back_ms": "back_after",
+    "black_hole_ms": "black_hole",
+    "carried_on_ms": "carried_on",
+    "marked_down_ms": "marked_down",
+    "key_age_ms": "key_age",
+    "noticed_ms": "noticed",
+    "renewal_ms": "renewals",
 }
 """Samples of a document, and the field of a trial that each comes from."""
+
+ALWAYS = ("leader_after_ms", "serving_after_ms", "stepped_down_ms", "outage_ms", "latency_ms")
+"""Samples that a document holds even when they are empty."""
 
 Document = dict[str, Any]
 
@@ -55,8 +70,8 @@ async def real_side(setting: Setting, *, progress: bool = True) -> Document:
             machine, latencies = await commit.real(setting, folder)
             seen: list[Any] = [latencies]
         else:
-            machine = await measured(setting, folder)
-            seen = [trial async for trial in _shown(_real(setting, folder), setting, progress)]
+            machine = NOTHING if setting.system == "mesh" else await measured(setting, folder)
+            seen = [trial async for trial in _real(setting, folder, progress)]
     machine = kept(machine)
     return {
         "schema": SCHEMA,
@@ -69,11 +84,12 @@ async def real_side(setting: Setting, *, progress: bool = True) -> Document:
     }
 
 
-def _real(setting: Setting, folder: Path) -> AsyncIterator[Any]:
+def _real(setting: Setting, folder: Path, progress: bool) -> AsyncIterator[Any]:
     """The trials on real processes."""
-    if setting.system == "vault":
-        return vault_trials.trials(setting, folder)
-    return etcd_trials.trials(setting, folder)
+    if setting.system == "mesh":
+        return mesh_trials.trials(setting, folder, progress=progress)
+    trials = {"api": api_trials.trials, "vault": vault_trials.trials, "etcd": etcd_trials.trials}
+    return _shown(trials[setting.system](setting, folder), setting, progress)
 
 
 def _model(setting: Setting, machine: Machine, count: int, programs: dict[str, str]) -> Iterator[Any]:
@@ -82,6 +98,10 @@ def _model(setting: Setting, machine: Machine, count: int, programs: dict[str, s
         return iter([commit.simulated(setting, machine, count, programs["etcd"])])
     if setting.system == "vault":
         return VaultModel(setting, machine).draws(count)
+    if setting.system == "mesh":
+        return MeshModel(setting).draws(count)
+    if setting.system == "api":
+        return ApiModel(setting, machine).draws(count)
     return EtcdModel(setting, machine).draws(count)
 
 
@@ -100,8 +120,15 @@ def versions(setting: Setting) -> dict[str, str]:
 
     from meshlab.emulate import binaries
 
-    name = "etcd" if setting.system == "etcd" else "bao"
-    return {"meshlab": version("meshlab"), name: ".".join(map(str, binaries.version(binaries.find(name))))}
+    found = {"meshlab": version("meshlab")}
+    if setting.system == "mesh":
+        return found | {"wireguard-go": wireguard_version()}
+    if setting.system == "api":
+        from meshlab.emulate.kubernetes.real import available, described
+
+        found["API server"] = described(available() if setting.server == "kube-apiserver" else None)
+    name = "bao" if setting.system == "vault" else "etcd"
+    return found | {name: ".".join(map(str, binaries.version(binaries.find(name))))}
 
 
 def kept(machine: Machine) -> Machine:
@@ -109,6 +136,8 @@ def kept(machine: Machine) -> Machine:
     import numpy as np
 
     grid = (np.arange(KEPT) + 0.5) / KEPT
+    if not machine.ask:
+        return machine
     samples = {name: np.quantile(sample, grid) for name, sample in asdict(machine).items() if sample}
     return Machine(**{name: [round(float(v), 6) for v in sample] for name, sample in samples.items()})
 
@@ -125,15 +154,23 @@ def _seen(found: Iterable[Any]) -> Document:
     side: Document = {"n": len(trials), "terms": [t.terms for t in trials if hasattr(t, "terms")]}
     for name, attribute in SAMPLES.items():
         digits = 2 if name == "latency_ms" else None
-        side[name] = [v for t in trials for v in _ms(getattr(t, attribute, None), digits)]
+        found_of = [v for t in trials for v in _ms(getattr(t, attribute, None), digits)]
+        if found_of or name in ALWAYS:
+            side[name] = found_of
     return side
+
+
+def simulated_side(document: Document, simulate: int = SIMULATED) -> Document:
+    """Gives the samples of the simulated side, computed now from the document's setting and inputs."""
+    setting = Setting(**document["setting"])
+    machine = Machine(**{k: [v / 1000 for v in vs] for k, vs in document["inputs"].items()})
+    return _seen(_model(setting, machine, simulate, document["versions"]))
 
 
 def with_simulation(document: Document, simulate: int = SIMULATED) -> Document:
     """Gives the document with the simulated side and the comparison computed anew from its inputs."""
     setting = Setting(**document["setting"])
-    machine = Machine(**{k: [v / 1000 for v in vs] for k, vs in document["inputs"].items()})
-    side = _seen(_model(setting, machine, simulate, document["versions"]))
+    side = simulated_side(document, simulate)
     return document | {
         "simulated": _summary(side),
         "comparison": _comparison(setting, document["real"], side),
@@ -143,17 +180,19 @@ def with_simulation(document: Document, simulate: int = SIMULATED) -> Document:
 def _summary(side: Document) -> Document:
     """The simulated side is computed again at will: its quantiles are enough."""
     return {"n": side["n"]} | {
-        name: [asdict(q) for q in quantiles(side[name])] for name in SAMPLES if side[name]
+        name: [asdict(q) for q in quantiles(side[name])] for name in SAMPLES if side.get(name)
     }
 
 
 def _comparison(setting: Setting, real: Document, simulated: Document) -> Document:
     found: Document = {}
     for name in SAMPLES:
-        if real[name] and simulated[name]:
+        if real.get(name) and simulated.get(name):
             found[name] = compare(real[name], simulated[name]).as_json()
-    if setting.measure == "commit":
+    if setting.measure == "commit" or setting.system == "api":
         return found
+    if setting.system == "mesh":
+        return found | _of_the_mesh(setting, real, simulated)
     if setting.fault == "kill-follower":
         found["leader_changed"] = _shares(real["terms"], simulated["terms"], 1)
         return found
@@ -162,6 +201,17 @@ def _comparison(setting: Setting, real: Document, simulated: Document) -> Docume
     served = "leader_after_ms" if setting.system == "etcd" else "serving_after_ms"
     lost = [side["n"] - len(side[served]) for side in (real, simulated)]
     found["no_leader"] = _share_of(lost[0], real["n"], lost[1] / simulated["n"])
+    return found
+
+
+def _of_the_mesh(setting: Setting, real: Document, simulated: Document) -> Document:
+    """How many pairs did not come back, and how many Talos had called down by then."""
+    sides = real, simulated
+    lost = [side["n"] - len(side.get("back_ms", [])) for side in sides]
+    found = {"not_back": _share_of(lost[0], real["n"], lost[1] / simulated["n"])}
+    if setting.fault != "restart":
+        down = [len(side.get("marked_down_ms", [])) for side in sides]
+        found["marked_down"] = _share_of(down[0], real["n"], down[1] / simulated["n"])
     return found
 
 

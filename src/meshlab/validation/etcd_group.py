@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from meshlab.emulate.addresses import free_port, loopback
 from meshlab.emulate.fabric import OUTSIDE, Fabric, LinkPolicy
 from meshlab.emulate.processes import ProcessTable
 from meshlab.model.errors import LiveError
+from meshlab.validation import disk_stall
 from meshlab.validation.etcd_calls import EtcdCaller, Standing
 from meshlab.validation.setting import Setting
 
@@ -108,9 +110,10 @@ class EtcdProcesses:
         }
         if binaries.version(self.program) < (3, 5, 0):
             flags["pre-vote"] = "true"  # the default since 3.5
+        command = [str(self.program), *(f"--{flag}={value}" for flag, value in flags.items())]
         await self.table.spawn(
             self.names[i],
-            [str(self.program), *(f"--{flag}={value}" for flag, value in flags.items())],
+            disk_stall.command(command) if self.setting.fault == "disk-stall" else command,
             env={"GOMAXPROCS": "2"},
             log=self.log(i),
             machine=self.names[i],
@@ -124,8 +127,6 @@ class EtcdProcesses:
 
     def signal_kill(self, i: int) -> float:
         """Kills a member without waiting for its end; gives the instant (monotonic)."""
-        import signal
-
         pid = next(child.pid for child in self.table.running() if child.name == self.names[i])
         at = time.monotonic()
         os.killpg(pid, signal.SIGKILL)
@@ -136,6 +137,18 @@ class EtcdProcesses:
 
     async def resume(self, i: int) -> None:
         await self.table.resume(self.names[i])
+
+    def stall_disk(self, i: int) -> None:
+        """Lets a member's synchronous writes wait from now on."""
+        self._signal(i, signal.SIGUSR1)
+
+    def release_disk(self, i: int) -> None:
+        self._signal(i, signal.SIGUSR2)
+
+    def _signal(self, i: int, number: signal.Signals) -> None:
+        """Signals the process that was started for a member, which for ``disk-stall`` is not etcd itself."""
+        child = next(child for child in self.table.running() if child.name == self.names[i])
+        os.kill(child.pid, number)
 
     async def close(self) -> None:
         """Ends every process and closes every connection."""

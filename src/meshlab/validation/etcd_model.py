@@ -60,7 +60,7 @@ class EtcdModel:
         at = (WARM_ELECTIONS + float(rng.random())) * setting.election  # any phase of ticks and quorum checks
         world = self._world(rng)
         self._strike(world, at, rng)
-        phases = {LEADER: self._last_contact(at, rng) % setting.heartbeat} if self._loaded else None
+        phases = {LEADER: self._last_contact(at, rng) % setting.heartbeat} if self._speaks else None
         group = EtcdGroup(
             world,
             heartbeat=setting.heartbeat,
@@ -76,8 +76,15 @@ class EtcdModel:
     def _loaded(self) -> bool:
         return self.setting.measure == "outage"
 
+    @property
+    def _speaks(self) -> bool:
+        """Whether followers hear of the leader between its heartbeats."""
+        return self._loaded or self.setting.fault == "disk-stall"
+
     def _last_contact(self, at: float, rng: np.random.Generator) -> float:
         """Under load every append is a contact: the last one was as long ago as the writers' puts lie apart."""
+        if self.setting.fault == "disk-stall":
+            return at  # a leader tells its followers of an entry before it writes it
         cycle = PAUSE_S + float(rng.choice(self.machine.put)) + 2 * self.setting.link_delay
         return at - float(rng.random()) * cycle / self.setting.members
 
@@ -108,6 +115,8 @@ class EtcdModel:
             world.running[victim].set(at + 2 * self.setting.election, True, "started again")
         elif fault == "pause":
             world.frozen[LEADER].set(at, True, "paused")
+        elif fault == "disk-stall":  # etcd waits for its write in the loop that also ticks and sends
+            world.frozen[LEADER].set(at + 1e-4, True, "its disk stalls")
         else:
             for other in self.names[1:]:
                 world.flows[LEADER, other].set(at, False, "cut")

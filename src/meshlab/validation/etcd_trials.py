@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import random
 import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from meshlab.validation import writers
+from meshlab.validation import disk_stall, writers
 from meshlab.validation.etcd_group import EtcdProcesses
 from meshlab.validation.setting import CannotValidate, Setting
 
+STALL_S = 0.01
+"""From the signal that stalls a disk to the put that meets it."""
 GIVE_UP_ELECTIONS = 15
 """A group without a leader after so many election time-outs counts as lost."""
 
@@ -43,11 +46,11 @@ def refuse_what_cannot_be(setting: Setting) -> None:
     CannotValidate
         It cannot.
     """
-    if setting.fault == "disk-stall":
+    if setting.fault == "disk-stall" and not disk_stall.possible():
         raise CannotValidate(
-            "disk-stall: stalling the disk of a real process needs root (a device-mapper or cgroup limit) or an etcd "
-            "built with failpoints; without them there is nothing real to compare with. --fault pause stops the whole "
-            "member, disk included; the simulator's own slow-disk fault is `meshlab simulate`"
+            "disk-stall: synchronous writes of a process without root are held up by seccomp user notification, which "
+            f"needs Linux 5.5 or later on x86_64 or aarch64; this is {platform.system()} {platform.release()} on "
+            f"{platform.machine()}. --fault pause stops the whole member, disk included"
         )
 
 
@@ -80,13 +83,13 @@ async def _start_writers(group: EtcdProcesses, setting: Setting, folder: Path) -
 async def _settled(group: EtcdProcesses, setting: Setting) -> tuple[int, int]:
     """The leader and term once everything is quiet, a few heartbeats and a random phase later."""
     if setting.measure == "outage":  # indices move all the time: terms and leaders must agree
-        return await _agreed(group, setting)
+        return await agreed(group, setting)
     leader = await group.settled()
     await asyncio.sleep(3 * setting.heartbeat)
     return leader
 
 
-async def _agreed(group: EtcdProcesses, setting: Setting, deadline_s: float = 60.0) -> tuple[int, int]:
+async def agreed(group: EtcdProcesses, setting: Setting, deadline_s: float = 60.0) -> tuple[int, int]:
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         told = await group.standings(range(setting.members))
@@ -112,7 +115,7 @@ async def _trial(group: EtcdProcesses, setting: Setting, rng: random.Random, fol
     try:
         found = await group.first_leader(others, deadline)
         stepped = await stepping if setting.fault.startswith("partition") else None
-        rose = await _new_term(group, found[0], term) - term if found is not None else 0
+        rose = await new_term(group, found[0], term) - term if found is not None else 0
         outages, in_flight = await _outages(setting, folder, on_file, at, others)
     finally:
         stepping.cancel()
@@ -121,7 +124,7 @@ async def _trial(group: EtcdProcesses, setting: Setting, rng: random.Random, fol
     return Trial(after, rose, None if stepped is None else stepped - at, outages, in_flight)
 
 
-async def _new_term(group: EtcdProcesses, leader: int, old: int, deadline_s: float = 5.0) -> int:
+async def new_term(group: EtcdProcesses, leader: int, old: int, deadline_s: float = 5.0) -> int:
     """The term of a new leader; etcd tells it only once the first entry of that term is applied."""
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
@@ -135,6 +138,8 @@ async def _new_term(group: EtcdProcesses, leader: int, old: int, deadline_s: flo
 async def _strike(group: EtcdProcesses, setting: Setting, leader: int, others: Iterable[int]) -> float:
     if setting.fault == "kill":
         return group.signal_kill(leader)
+    if setting.fault == "disk-stall":
+        return await _disk_stalled(group, leader)
     at = time.monotonic()
     if setting.fault == "pause":
         await group.pause(leader)
@@ -146,12 +151,25 @@ async def _strike(group: EtcdProcesses, setting: Setting, leader: int, others: I
     return at
 
 
+async def _disk_stalled(group: EtcdProcesses, leader: int) -> float:
+    """Stalls the leader's disk and has it write: a leader that writes nothing does not notice its disk."""
+    group.stall_disk(leader)
+    await asyncio.sleep(STALL_S)
+    at = time.monotonic()
+    await group.caller(leader).put(
+        b"stall", b"v", STALL_S
+    )  # it waits for the others too, so it may be answered
+    return at
+
+
 async def _mend(group: EtcdProcesses, setting: Setting, leader: int) -> None:
     if setting.fault == "kill":
         await group.kill(leader)  # waits for its end
         await group.start_member(leader)
     elif setting.fault == "pause":
         await group.resume(leader)
+    elif setting.fault == "disk-stall":
+        group.release_disk(leader)
     elif group.fabric is not None:
         group.restore_links()
 
@@ -207,5 +225,5 @@ async def _follower_killed(
     rose = max((s.term for s in told.values()), default=term) - term
     await group.kill(victim)
     await group.start_member(victim)
-    _, now = await (_agreed(group, setting) if setting.measure == "outage" else group.settled())
+    _, now = await (agreed(group, setting) if setting.measure == "outage" else group.settled())
     return Trial(None, max(rose, now - term), None, outages, in_flight)

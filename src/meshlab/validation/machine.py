@@ -121,6 +121,8 @@ def one_member(setting: Setting) -> Setting:
     """The setting of the group of one member, behind the same link as the members of the real one have."""
     if setting.system == "vault":
         return Setting(members=1, measure="commit")
+    if setting.system == "api":
+        return Setting(members=1, measure="commit", heartbeat=setting.heartbeat, election=setting.election)
     return replace(setting, members=1, measure="commit")
 
 

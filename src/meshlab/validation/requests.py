@@ -8,20 +8,16 @@ from meshlab.emulate import binaries
 from meshlab.model.units import UnitError, parse
 from meshlab.validation.setting import CannotValidate, Setting
 
-_TIMERS = {"etcd": ("100ms", "1s", "10ms"), "vault": ("5s", "5s", "50ms")}
-"""Heartbeat, election and polling unless told otherwise: etcd's and Vault's own defaults."""
-NO_MESH = (
-    "mesh: nothing of KubeSpan can be held against the real thing here. Its peer states come out of WireGuard "
-    "handshakes between kernels, which need root and a network namespace per machine; the machines of "
-    "`meshlab emulate` run our own code for them, so comparing the simulator with those would only compare us with "
-    "ourselves. What the model takes from Talos and WireGuard is in the parameters table, each constant with its source"
-)
-
-NO_API = (
-    "api: a real kube-apiserver was found, but the simulator has no model of a single API write to hold against it "
-    "(its control plane layer knows when the API is up, not what one request meets); "
-    "`meshlab validate etcd --measure outage` measures the same fault one layer below"
-)
+_USUAL: dict[str, dict[str, str]] = {
+    "etcd": {"heartbeat": "100ms", "election": "1s", "poll": "10ms", "client_timeout": "1s", "cut": "0s"},
+    "vault": {"heartbeat": "5s", "election": "5s", "poll": "50ms", "client_timeout": "1s", "cut": "0s"},
+    "api": {"heartbeat": "100ms", "election": "1s", "poll": "10ms", "client_timeout": "10s", "cut": "0s"},
+    "mesh": {"heartbeat": "100ms", "election": "1s", "poll": "100ms", "client_timeout": "1s", "cut": "200s"},
+}
+"""Durations unless told otherwise: etcd's, Vault's and KubeSpan's own defaults where they have any."""
+_MEASURE = {"etcd": "leadership", "vault": "leadership", "api": "outage", "mesh": "traffic"}
+_FAULT = {"mesh": "partition"}
+_NEEDS = {"etcd": ("etcd",), "vault": ("bao",), "api": ("etcd",), "mesh": ()}
 
 
 def setting_of(system: str, **told: Any) -> Setting:
@@ -30,21 +26,33 @@ def setting_of(system: str, **told: Any) -> Setting:
     Raises
     ------
     CannotValidate
-        An option is wrong, or the system cannot be validated at all.
+        An option is wrong.
     MissingBinary
         The program to validate against is not installed.
     """
-    if system == "mesh":
-        raise CannotValidate(NO_MESH)
-    if system == "api":
-        binaries.find("kube-apiserver")
-        raise CannotValidate(NO_API)
-    heartbeat, election, poll = _TIMERS[system]
-    filled = {"heartbeat": heartbeat, "election": election, "poll": poll}
-    for name in ("link_delay", "jitter", "heartbeat", "election", "poll", "client_timeout"):
-        text = told[name] or filled.get(name, "0s")
+    usual = _USUAL[system]
+    for name in ("link_delay", "jitter", *usual):
+        text = told.get(name) or usual.get(name, "0s")
         try:
             told[name] = parse(text, "duration")
         except UnitError as error:
             raise CannotValidate(f"--{name.replace('_', '-')} {text}: {error}") from error
+    told["measure"] = told.get("measure") or _MEASURE[system]
+    told["fault"] = told.get("fault") or _FAULT.get(system, "kill")
+    if system == "mesh":
+        told["members"] = 2
+    told["server"] = told.get("server") or ""
+    if system == "api":
+        told["server"] = _server(told["server"])
+    for program in _NEEDS[system]:
+        binaries.find(program)
     return Setting(system=system, **told)
+
+
+def _server(asked: str) -> str:
+    """The API server that was asked for; unless told, the real one if it is there."""
+    from meshlab.emulate.kubernetes.real import available
+
+    if asked == "kube-apiserver":
+        binaries.find(asked)
+    return asked or ("kube-apiserver" if available() is not None else "stand-in")

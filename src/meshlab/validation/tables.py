@@ -13,12 +13,19 @@ TITLES = {
     "stepped_down_ms": "until the old leader steps down",
     "outage_ms": "until a writer gets through again",
     "latency_ms": "latency of a put",
+    "read_outage_ms": "until a reader gets through again",
+    "back_ms": "from the heal until packets come through both ways",
+    "black_hole_ms": "from the fault until packets come through both ways",
+    "carried_on_ms": "how long the open direction carried on",
+    "marked_down_ms": "until Talos calls the peer down",
 }
 """What each compared quantity is called."""
 SHARES = {
     "split_vote": "elections that took more than one term",
     "no_leader": "no leader at all",
     "leader_changed": "the leader or the term changed",
+    "not_back": "no packets both ways 15 s after the heal",
+    "marked_down": "Talos had called the peer down when it healed",
 }
 
 
@@ -49,9 +56,11 @@ def remarks(document: dict[str, Any]) -> list[str]:
                 f"simulated {found['simulated']:.3f}"
             )
     setting, machine = document["setting"], document["machine"]
+    how = f"polled every {setting['poll'] * 1000:g} ms; clients wait {setting['client_timeout']:g} s"
+    if setting["system"] == "mesh":
+        how = f"a packet each way every {setting['poll'] * 1000:g} ms"
     lines.append(
-        f"{', '.join(f'{name} {number}' for name, number in document['versions'].items())}; polled every "
-        f"{setting['poll'] * 1000:g} ms; writers wait {setting['client_timeout']:g} s; "
+        f"{', '.join(f'{name} {number}' for name, number in document['versions'].items())}; {how}; "
         f"{machine['processor']}, {machine['cpus']} CPUs, load {machine['load']}"
     )
     return lines

@@ -214,3 +214,19 @@ def proposals(report: Report) -> Sheet:
         for row in block.rows
     ]
     return _frame(rows, "kind")
+
+
+def targets(results: Iterable[tuple[str, list[tuple[str, float, bool]]]]) -> Sheet:
+    """Gives what the validation was to reach, and in how many cells it does."""
+    from meshlab.validation.stored import target
+
+    rows = []
+    for title, found in results:
+        what, cells, reached, worst = target(title, found)
+        rows.append({"target": what, "cells": int(cells), "reached in": reached, "worst": worst})
+    return _frame(rows, "target")
+
+
+def held(checks: Iterable[tuple[str, bool]]) -> Sheet:
+    """Gives checks and whether they hold, in words."""
+    return _frame(({"check": what, "holds": "yes" if well else "NO"} for what, well in checks), "check")

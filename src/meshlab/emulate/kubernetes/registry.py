@@ -89,6 +89,10 @@ class Registry:
             raise status.not_found(resource.plural, resource.group, name)
         return self.shown(resource, decode(found.value, found.revision))
 
+    def cached(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        """One object as the watch cache has it; None when it does not know it."""
+        return self.cache(resource).state.get(resource.key(namespace, name))
+
     async def _get(self, resource: Resource, namespace: str, name: str) -> Stored | None:
         found: Stored | None = await self._stored(self.storage.get(resource.key(namespace, name)))
         return found
@@ -449,6 +453,7 @@ class Registry:
         -------
         The object as it was or now is, and whether it is gone.
         """
+        self._admission.deleting(resource, name)
         while True:
             found = await self._get(resource, namespace, name)
             if found is None:
