@@ -93,6 +93,18 @@ def forecast(
     return tuple(_row(claim, days, method) for claim in _claims(topology, worlds))
 
 
+def first_exhausted(topology: Topology, worlds: Worlds) -> tuple[NDArray[np.float64], str]:
+    """Gives the days until the first resource is used up, world by world, and which one that mostly is."""
+    import numpy as np
+
+    claims = list(_claims(topology, worlds))
+    if not claims:
+        return np.full(worlds.count, np.inf), "nothing"
+    days = np.array([_days(claim) for claim in claims])
+    first = np.bincount(days.argmin(axis=0), minlength=len(claims)).argmax()
+    return days.min(axis=0), f"{claims[first].subject}'s {claims[first].resource}"
+
+
 @dataclass(frozen=True)
 class _Claim:
     subject: str
@@ -219,12 +231,18 @@ def _data_disk(machine: Machine) -> Disk | None:
     return max(data, key=lambda disk: disk.size, default=None)
 
 
-def _row(claim: _Claim, horizon_days: float, method: str) -> Resource:
+def _days(claim: _Claim) -> NDArray[np.float64]:
     import numpy as np
 
     room = np.maximum(claim.limit - claim.used, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        days = np.where(claim.daily > 0, room / claim.daily, np.where(room > 0, np.inf, 0.0))
+        return np.where(claim.daily > 0, room / claim.daily, np.where(room > 0, np.inf, 0.0))
+
+
+def _row(claim: _Claim, horizon_days: float, method: str) -> Resource:
+    import numpy as np
+
+    days = _days(claim)
     # Quantiles of a sample with infinities must not interpolate between a number and infinity.
     low, mid, high = (float(x) for x in np.quantile(days, [0.05, 0.5, 0.95], method="lower"))
     return Resource(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshlab.model import RaftGroup, Topology
+from meshlab.model import Machine, RaftGroup, Topology
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,8 @@ MONTH = 2_629_800.0
 class Flow:
     """Traffic of one kind over one kind of border; ``bytes`` a month, one value per world.
 
-    ``crosses`` is ``zones`` (within a region; both sides pay) or ``internet`` (out of a region).
+    ``crosses`` is ``zones`` (within a region; both sides pay), ``regions`` (of the cloud, from one to another) or
+    ``internet`` (out of the cloud; what comes in is free).
     """
 
     name: str
@@ -60,10 +61,8 @@ def _consensus(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[F
         beats = 10 / group.heartbeat + 1 / 0.075
     beat = draws.traffic(f"{kind}-heartbeat") + overhead
     each = writes * (draws.traffic(f"{kind}-entry") + overhead + beat) + beats * 2 * beat
-    for border, share in (
-        ("zones", _apart(topology, group, "zones")),
-        ("internet", _apart(topology, group, "sites")),
-    ):
+    for border in ("zones", "regions", "internet"):
+        share = _apart(topology, group, border)
         if share:
             rows = (f"{kind}-entry", f"{kind}-heartbeat", "packet-overhead")
             yield Flow(
@@ -71,17 +70,20 @@ def _consensus(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[F
             )
 
 
-def _apart(topology: Topology, group: RaftGroup, by: str) -> float:
+def _apart(topology: Topology, group: RaftGroup, border: str) -> float:
     """Gives the mean number of followers across a border, over the voters that may lead."""
     machines = [topology.machine(name) for name in group.voters]
-    count = 0
-    for leader in machines:
-        for follower in machines:
-            if by == "sites":
-                count += leader.site != follower.site
-            else:
-                count += leader.site == follower.site and leader.zone != follower.zone
+    clouds = {site.name for site in topology.sites if site.place == "aws-region"}
+    count = sum(_border(leader, follower, clouds) == border for leader in machines for follower in machines)
     return count / len(machines) if machines else 0.0
+
+
+def _border(leader: Machine, follower: Machine, clouds: set[str]) -> str:
+    if leader.site == follower.site:
+        return "zones" if leader.site in clouds and leader.zone != follower.zone else ""
+    if leader.site in clouds:
+        return "regions" if follower.site in clouds else "internet"
+    return ""
 
 
 def _watches(topology: Topology, draws: Draws) -> Iterator[Flow]:
