@@ -147,8 +147,11 @@ def _capacity_told(
 
 def _days(days: Estimate) -> str:
     def one(value: float) -> str:
-        return "never" if value == float("inf") else f"{value / 365.25:.1f} y"
+        years = value / 365.25
+        return "never" if value == float("inf") else f"{years:.1f} y" if years < 100 else "> 100 y"
 
+    if days.low > 36_525 and days.low != float("inf"):
+        return one(days.low)
     return f"{one(days.mid)} ({one(days.low)} to {one(days.high)})" if days.low != float("inf") else "never"
 
 

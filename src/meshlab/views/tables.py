@@ -237,10 +237,12 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _amount(resource: str, value: float) -> str:
-    return f"{value:g}" if resource in ("cores", "pods") else size(value)
+    return f"{value:g}" if resource in ("cores", "pods", "nodes") else size(value)
 
 
 def _of(unit: str, value: float) -> str:
+    if unit == "cores":
+        return f"{value:g}"
     return f"{value / 1e6:,.0f} Mbps" if unit == "bps" else size(value)
 
 

@@ -50,6 +50,19 @@ def flows(topology: Topology, draws: Draws) -> tuple[Flow, ...]:
 
 def _consensus(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[Flow]:
     kind = "etcd" if group.engine == "etcd" else "vault"
+    each = _to_a_follower(topology, group, draws)
+    for border in ("zones", "regions", "internet"):
+        share = _apart(topology, group, border)
+        if share:
+            rows = (f"{kind}-entry", f"{kind}-heartbeat", "packet-overhead")
+            yield Flow(
+                f"{group.name} consensus", border, share * each * MONTH, draws.sources("traffic", *rows)
+            )
+
+
+def _to_a_follower(topology: Topology, group: RaftGroup, draws: Draws) -> NDArray[np.float64]:
+    """Gives the bytes a second between a leader and one of its followers, both ways together."""
+    kind = "etcd" if group.engine == "etcd" else "vault"
     overhead = draws.traffic("packet-overhead")
     if group.engine == "etcd":
         leases = len(topology.machines) * draws.traffic("lease-write")
@@ -60,14 +73,17 @@ def _consensus(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[F
         # hashicorp/raft sends a heartbeat each T/10 and, when idle, an append each 50-100 ms (commit timeout).
         beats = 10 / group.heartbeat + 1 / 0.075
     beat = draws.traffic(f"{kind}-heartbeat") + overhead
-    each = writes * (draws.traffic(f"{kind}-entry") + overhead + beat) + beats * 2 * beat
-    for border in ("zones", "regions", "internet"):
-        share = _apart(topology, group, border)
-        if share:
-            rows = (f"{kind}-entry", f"{kind}-heartbeat", "packet-overhead")
-            yield Flow(
-                f"{group.name} consensus", border, share * each * MONTH, draws.sources("traffic", *rows)
-            )
+    return writes * (draws.traffic(f"{kind}-entry") + overhead + beat) + beats * 2 * beat
+
+
+def led(topology: Topology, group: RaftGroup, draws: Draws) -> NDArray[np.float64]:
+    """Gives the bytes a second that a leader exchanges with all its followers."""
+    return _to_a_follower(topology, group, draws) * (len(group.voters) - 1)
+
+
+def watched(topology: Topology, draws: Draws) -> NDArray[np.float64]:
+    """Gives the bytes a second of the watches of all workers."""
+    return len(topology.workers) * (draws.traffic("watch-stream") + draws.traffic("packet-overhead"))
 
 
 def _apart(topology: Topology, group: RaftGroup, border: str) -> float:
