@@ -18,7 +18,7 @@ REFERENCE = "data/reference.yaml"
 COMMANDS = (
     *("review", "show", "import", "simulate", "availability", "plan", "apply"),
     *("destroy", "drift", "observe", "emulate", "incident", "demo", "lab"),
-    *("latency", "capacity", "cost", "advise", "hold", "calibrate", "validate", "report"),
+    *("latency", "capacity", "cost", "advise", "hold", "calibrate", "validate", "report", "explore"),
 )
 FAULTS = ("up", "status", "down", "kill", "restart", "lose-disk", "partition", "delay", "heal")
 
@@ -183,3 +183,44 @@ def test_show_draws_a_picture(meshlab: Callable[..., Done], tmp_path: Path) -> N
     done = meshlab("show", REFERENCE, "--format", "png", "-o", str(tmp_path / "t.png"))
     assert done.returncode == 0
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_explore_gives_one_document_with_every_design(meshlab: Callable[..., Done]) -> None:
+    done = meshlab(
+        *("explore", REFERENCE, "--vary", "chain-replicas=1,2", "--vary", "zones=1,3"),
+        *("--min-availability", "etcd=0.99995", "--samples", "300", "--json"),
+    )
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    by_name = {one["name"]: one for one in document["designs"]}
+    assert set(by_name) == {"today", "zones=1", "chain-replicas=2", "zones=1, chain-replicas=2"}
+    for one in by_name.values():
+        assert {"choices", "availability", "latency_p99_s", "exhausted_after_months"} <= set(one)
+        assert one["cost_per_month"]["p05"] < one["cost_per_month"]["p50"] < one["cost_per_month"]["p95"]
+    assert by_name["zones=1"]["rejected"]["constraint"] == "min-availability etcd"
+    assert by_name["zones=1"]["front"] is False
+    assert by_name["today"]["rejected"] is None
+    assert document["recommendation"]["design"] in by_name
+    assert "design 1 of 4" in done.stderr
+
+
+def test_explore_says_what_a_wrong_word_should_have_been(meshlab: Callable[..., Done]) -> None:
+    done = meshlab("explore", REFERENCE, "--vary", "zone=3", "--json")
+    assert done.returncode == 2
+    assert "did you mean 'zones'" in done.stderr
+    assert json.loads(done.stdout)["exit_code"] == 2
+
+
+def test_an_interrupted_exploration_ends_without_an_answer(
+    meshlab: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from meshlab.planning.explore import measures
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measures.Measurer, "__call__", stopped)
+    done = meshlab("explore", REFERENCE, "--vary", "zones=1,3")
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert "interrupted" in done.stderr

@@ -28,6 +28,9 @@ def latency(
     without: Annotated[
         str, typer.Option("--without", help="what is down, by name, separated by commas: us-east-1a")
     ] = "",
+    relay: Annotated[
+        bool, typer.Option("--relay", help="as if peers passed on what has no direct way; KubeSpan does not")
+    ] = False,
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
     seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
     as_json: Json = False,
@@ -44,7 +47,9 @@ def latency(
     found: list[Latency] = []
     for kind in [request] if request else list(REQUESTS):
         try:
-            found.append(of_request(topology, kind, load=load, without=down, samples=samples, seed=seed))
+            found.append(
+                of_request(topology, kind, load=load, without=down, relayed=relay, samples=samples, seed=seed)
+            )
         except NoSuchRequest:
             if request:
                 raise
@@ -57,6 +62,7 @@ def latency(
     document = {
         "load_per_s": load,
         "without": down,
+        "relayed": relay,
         "requests": [one.to_dict() for one in found],
         "timers": timed,
         "elapsed_s": time.perf_counter() - start,
@@ -154,8 +160,11 @@ def _capacity_told(
 
 def _days(days: Estimate) -> str:
     def one(value: float) -> str:
-        return "never" if value == float("inf") else f"{value / 365.25:.1f} y"
+        years = value / 365.25
+        return "never" if value == float("inf") else f"{years:.1f} y" if years < 100 else "> 100 y"
 
+    if days.low > 36_525 and days.low != float("inf"):
+        return one(days.low)
     return f"{one(days.mid)} ({one(days.low)} to {one(days.high)})" if days.low != float("inf") else "never"
 
 

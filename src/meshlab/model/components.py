@@ -212,10 +212,10 @@ class Workload(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class MachineGroup(Component):
-    """A named set of machines that something treats as one: an Auto Scaling group, a pool."""
+    """A named set of machines that something treats as one: an Auto Scaling group, a pool, a switch."""
 
     kind: ClassVar[str] = "group"
-    technology: Literal["autoscaling-group", "pool"] = "pool"
+    technology: Literal["autoscaling-group", "pool", "switch"] = "pool"
     machines: tuple[str, ...] = ()
 
 

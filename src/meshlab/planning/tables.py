@@ -36,6 +36,11 @@ def latencies() -> dict[str, Row]:
     return {row["quantity"]: _row(row) for row in _rows("latency.csv")}
 
 
+def explored() -> dict[str, Row]:
+    """Gives what designs are explored with (disks, switches, taking over), by quantity."""
+    return {row["quantity"]: _row(row) for row in _rows("explore.csv")}
+
+
 def growth() -> dict[tuple[str, str], Row]:
     """Gives sizes and growth by (workload, quantity)."""
     return {(row["workload"], row["quantity"]): _row(row) for row in _rows("growth.csv")}

@@ -149,7 +149,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _amount(resource: str, value: float) -> str:
-    return f"{value:g}" if resource in ("cores", "pods") else size(value)
+    return f"{value:g}" if resource in ("cores", "pods", "nodes") else size(value)
 
 
 def _short(value: float) -> str:

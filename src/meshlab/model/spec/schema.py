@@ -142,7 +142,7 @@ class WorkloadSpec(Named):
 
 
 class GroupSpec(Named):
-    technology: Literal["autoscaling-group", "pool"] = "pool"
+    technology: Literal["autoscaling-group", "pool", "switch"] = "pool"
     machines: tuple[Name, ...] = Field(min_length=1)
 
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from meshlab.model import Disk, Estimate, Machine, Topology, Workload
+from meshlab.model import Estimate, Topology
 from meshlab.model.units import size
+from meshlab.planning.capacity.claims import DAY, Claim, claims
 from meshlab.planning.capacity.draws import Worlds
-from meshlab.planning.capacity.fits import data_disk
 from meshlab.planning.tables import growth
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-DAY = 86_400.0
-ETCD_QUOTA = 2_147_483_648.0
-"""Bytes; the default of --quota-backend-bytes [S A.etcd quota_backend_bytes_default]."""
-WIREGUARD_RATE = 3e9
-"""Bits a second of one tunnel, kernel WireGuard on current cores [E, facts E: 3 Gbit/s per flow]."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +45,12 @@ class Resource:
         """Why it does not fit, with both numbers; empty when it does."""
         if self.fits:
             return ""
-        show = size if self.unit == "B" else (lambda value: f"{value / 1e6:.4g} Mbps")
+
+        def show(value: float) -> str:
+            if self.unit == "B":
+                return size(value)
+            return f"{value / 1e6:.4g} Mbps" if self.unit == "bps" else f"{value:.4g}"
+
         need = f"{show(self.used.mid)} ({show(self.used.low)} to {show(self.used.high)})"
         return (
             f"{', '.join(self.users)} need {need} of {self.resource}, {self.subject} has {show(self.limit)}"
@@ -90,148 +88,40 @@ def forecast(
     worlds = Worlds(growth(), samples, seed)
     days = horizon / DAY
     method = f"{samples} worlds, seed {seed}"
-    return tuple(_row(claim, days, method) for claim in _claims(topology, worlds))
+    return tuple(_row(claim, days, method) for claim in claims(topology, worlds))
 
 
-@dataclass(frozen=True)
-class _Claim:
-    subject: str
-    resource: str
-    unit: str
-    used: NDArray[np.float64]
-    daily: NDArray[np.float64]
-    limit: float
-    consequence: str
-    users: tuple[str, ...]
-    source: str
-
-
-def _claims(topology: Topology, worlds: Worlds) -> Iterator[_Claim]:
-    for machine in topology.machines:
-        loads = [w for w in topology.workloads if machine.name in w.machines[: w.replicas] and not w.group]
-        grown = [w for w in loads if worlds.knows(w.name, "size")]
-        if grown:
-            yield _disk(machine, grown, worlds)
-        worn = [w for w in loads if worlds.knows(w.name, "writes")]
-        disk = _data_disk(machine)
-        if worn and disk is not None and disk.endurance:
-            yield _endurance(machine, disk, worn, worlds)
-        busy = [w for w in loads if worlds.knows(w.name, "traffic")]
-        if busy and machine.network_rate:
-            yield _traffic(machine.name, "network", machine.network_rate, busy, worlds)
-    yield from _uplinks(topology, worlds)
-    for group in topology.raft_groups:
-        if group.engine == "etcd" and worlds.knows("etcd", "size"):
-            yield _Claim(
-                group.name,
-                "database quota",
-                "B",
-                worlds("etcd", "size"),
-                worlds("etcd", "growth"),
-                ETCD_QUOTA,
-                "NOSPACE alarm: only reads and deletes until compacted, defragmented and disarmed",
-                (group.name,),
-                f"{worlds.source('etcd', 'size')}; A.etcd quota_backend_bytes_default [S]",
-            )
-    for workload in topology.workloads:
-        if workload.group and workload.storage and worlds.knows(workload.name, "size"):
-            yield _Claim(
-                workload.name,
-                "volume",
-                "B",
-                worlds(workload.name, "size"),
-                worlds(workload.name, "growth"),
-                workload.storage,
-                "raft cannot append: writes fail",
-                (workload.name,),
-                worlds.source(workload.name, "size"),
-            )
-
-
-def _disk(machine: Machine, loads: list[Workload], worlds: Worlds) -> _Claim:
-    return _Claim(
-        machine.name,
-        "disk space",
-        "B",
-        sum(worlds(w.name, "size") for w in loads),  # type: ignore[arg-type]
-        sum(worlds(w.name, "growth") for w in loads),  # type: ignore[arg-type]
-        data_disk(machine),
-        "the node stops at a full disk and has to be synced anew on a larger one",
-        tuple(w.name for w in loads),
-        "; ".join(worlds.source(w.name, "size") for w in loads),
-    )
-
-
-def _endurance(machine: Machine, disk: Disk, loads: list[Workload], worlds: Worlds) -> _Claim:
+def first_exhausted(topology: Topology, worlds: Worlds) -> tuple[NDArray[np.float64], str]:
+    """Gives the days until the first resource is used up, world by world, and which one that mostly is."""
     import numpy as np
 
-    daily = sum(worlds(w.name, "writes") for w in loads)
-    return _Claim(
-        machine.name,
-        f"endurance of {disk.name}",
-        "B",
-        np.zeros(worlds.count),
-        daily,  # type: ignore[arg-type]
-        disk.endurance,
-        "the vendor's rated writes are used up: replace the disk before it fails",
-        tuple(w.name for w in loads),
-        "; ".join(worlds.source(w.name, "writes") for w in loads),
-    )
+    found = list(claims(topology, worlds))
+    if not found:
+        return np.full(worlds.count, np.inf), "nothing"
+    days = np.array([_days(claim) for claim in found])
+    first = np.bincount(days.argmin(axis=0), minlength=len(found)).argmax()
+    return days.min(axis=0), f"{found[first].subject}'s {found[first].resource}"
 
 
-def _traffic(subject: str, what: str, limit: float, loads: list[Workload], worlds: Worlds) -> _Claim:
-    import numpy as np
-
-    return _Claim(
-        subject,
-        what,
-        "bps",
-        sum(worlds(w.name, "traffic") for w in loads),  # type: ignore[arg-type]
-        np.zeros(worlds.count),
-        limit,
-        "the nodes fall behind the tip of their chains",
-        tuple(w.name for w in loads),
-        "; ".join(worlds.source(w.name, "traffic") for w in loads),
-    )
-
-
-def _uplinks(topology: Topology, worlds: Worlds) -> Iterator[_Claim]:
-    """A data centre's way out: the largest link that leaves it carries its chain traffic too."""
-    for site in topology.sites:
-        if site.place != "datacentre":
-            continue
-        out = [
-            link.bandwidth for link in topology.links if site.name in (link.a, link.b) and link.a != link.b
-        ]
-        inside = {m.name for m in topology.machines if m.site == site.name}
-        loads = [
-            w
-            for w in topology.workloads
-            if inside & set(w.machines[: w.replicas]) and worlds.knows(w.name, "traffic")
-        ]
-        widest = max(out, default=0.0)
-        if loads and widest:
-            yield _traffic(site.name, "way out", widest, loads, worlds)
-
-
-def _data_disk(machine: Machine) -> Disk | None:
-    data = [disk for disk in machine.disks if not disk.system] or list(machine.disks)
-    return max(data, key=lambda disk: disk.size, default=None)
-
-
-def _row(claim: _Claim, horizon_days: float, method: str) -> Resource:
+def _days(claim: Claim) -> NDArray[np.float64]:
     import numpy as np
 
     room = np.maximum(claim.limit - claim.used, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        days = np.where(claim.daily > 0, room / claim.daily, np.where(room > 0, np.inf, 0.0))
+        return np.where(claim.daily > 0, room / claim.daily, np.where(room > 0, np.inf, 0.0))
+
+
+def _row(claim: Claim, horizon_days: float, method: str) -> Resource:
+    import numpy as np
+
+    days = _days(claim)
     # Quantiles of a sample with infinities must not interpolate between a number and infinity.
     low, mid, high = (float(x) for x in np.quantile(days, [0.05, 0.5, 0.95], method="lower"))
     return Resource(
         claim.subject,
         claim.resource,
         claim.unit,
-        Estimate.of(claim.used, method=method),
+        _used(claim.used, method),
         claim.limit,
         Estimate(low, mid, high, 0.9, method),
         float(np.mean(days <= horizon_days)),
@@ -239,6 +129,13 @@ def _row(claim: _Claim, horizon_days: float, method: str) -> Resource:
         claim.users,
         claim.source,
     )
+
+
+def _used(worlds: NDArray[np.float64], method: str) -> Estimate:
+    first = float(worlds[0])
+    if float(worlds.min()) == float(worlds.max()):
+        return Estimate(first, first, first, 0.9, "as the spec says")
+    return Estimate.of(worlds, method=method)
 
 
 def _finite(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from meshlab.model import Estimate, Topology
+from meshlab.model import Estimate, MachineGroup, Topology
 from meshlab.planning.cost.draws import Draws
 from meshlab.planning.cost.traffic import Flow, flows
 
@@ -64,6 +64,14 @@ def monthly_cost(
     return (*items, CostItem("total", 1, "", Estimate.of(total, method=method), ""))
 
 
+def monthly_worlds(topology: Topology, draws: Draws) -> NDArray[np.float64]:
+    """Gives the whole bill in USD a month, one value per world; the same draws make two designs comparable."""
+    total = draws.zeros()
+    for line in _lines(topology, draws):
+        total = total + line.monthly
+    return total
+
+
 @dataclass(frozen=True)
 class _Line:
     item: str
@@ -107,7 +115,10 @@ def _instances(topology: Topology, draws: Draws) -> Iterator[_Line]:
 
 
 def _volumes(topology: Topology, draws: Draws) -> Iterator[_Line]:
-    """EBS volumes; what they may do above gp3's included 3,000 IOPS is not in the spec, so not in the bill."""
+    """EBS volumes; what gp3 may do above its included 3,000 IOPS is not in the spec, so not in the bill.
+
+    io2 has no IOPS included: ``io2-provisioned`` says how many each volume gets.
+    """
     for medium in ("gp3", "io2"):
         sizes = [d.size for m in topology.machines if m.instance_type for d in m.disks if d.medium == medium]
         if not sizes:
@@ -118,13 +129,21 @@ def _volumes(topology: Topology, draws: Draws) -> Iterator[_Line]:
             yield _Line(f"EBS {medium}", amount, "GiB", monthly, draws.sources("price", medium))
         else:
             yield _Line(f"EBS {medium}", amount, "GiB", draws.zeros(), f"add {medium} to data/prices.csv")
+        if medium == "io2":
+            bought = draws.price("io2-provisioned") * len(sizes)
+            monthly = bought * draws.price("io2-iops")
+            sources = draws.sources("price", "io2-iops", "io2-provisioned")
+            yield _Line("EBS io2, provisioned IOPS", float(bought.mean()), "IOPS", monthly, sources)
 
 
 def _moved(flow: Flow, draws: Draws) -> _Line:
     import numpy as np
 
-    item = "inter-az" if flow.crosses == "zones" else "egress"
-    across = "between zones" if flow.crosses == "zones" else "out of the region"
+    item, across = {
+        "zones": ("inter-az", "between zones"),
+        "regions": ("inter-region", "between regions"),
+        "internet": ("egress", "out of the region"),
+    }[flow.crosses]
     monthly = flow.bytes / GB * draws.price(item)
     source = f"{flow.source}; {draws.sources('price', item)}"
     return _Line(f"{flow.name}, {across}", float(np.median(flow.bytes)) / GB, "GB", monthly, source)
@@ -153,6 +172,11 @@ def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
         monthly = len(racked) * draws.price("remote-hands")
         yield _Line("remote hands", len(racked), "server", monthly, draws.sources("price", "remote-hands"))
         yield from _transit(topology, draws)
+    switches = [group for group in topology.of(MachineGroup) if group.technology == "switch"]
+    if switches:
+        monthly = len(switches) * draws.price("tor-switch") / draws.price("server-life")
+        sources = draws.sources("price", "tor-switch", "server-life")
+        yield _Line("top-of-rack switches, depreciation", len(switches), "piece", monthly, sources)
 
 
 def _transit(topology: Topology, draws: Draws) -> Iterator[_Line]:
@@ -162,9 +186,9 @@ def _transit(topology: Topology, draws: Draws) -> Iterator[_Line]:
 
     table = growth()
     worlds = Worlds(table, len(draws.zeros()), 0)
-    names = [w.name for w in topology.workloads if not w.group and worlds.knows(w.name, "traffic")]
-    if names:
-        rate = sum((worlds(name, "traffic") for name in names), start=draws.zeros()) / 1e6
+    loads = [w for w in topology.workloads if not w.group and worlds.knows(w.name, "traffic")]
+    if loads:
+        rate = sum((worlds(w.name, "traffic") * w.replicas for w in loads), start=draws.zeros()) / 1e6
         source = f"{draws.sources('price', 'transit')}; data/growth.csv"
         yield _Line(
             "IP transit of the chains", float(rate.mean()), "Mbps", rate * draws.price("transit"), source

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshlab.model import RaftGroup, Topology
+from meshlab.model import Machine, RaftGroup, Topology
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,8 @@ MONTH = 2_629_800.0
 class Flow:
     """Traffic of one kind over one kind of border; ``bytes`` a month, one value per world.
 
-    ``crosses`` is ``zones`` (within a region; both sides pay) or ``internet`` (out of a region).
+    ``crosses`` is ``zones`` (within a region; both sides pay), ``regions`` (of the cloud, from one to another) or
+    ``internet`` (out of the cloud; what comes in is free).
     """
 
     name: str
@@ -49,6 +50,19 @@ def flows(topology: Topology, draws: Draws) -> tuple[Flow, ...]:
 
 def _consensus(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[Flow]:
     kind = "etcd" if group.engine == "etcd" else "vault"
+    each = _to_a_follower(topology, group, draws)
+    for border in ("zones", "regions", "internet"):
+        share = _apart(topology, group, border)
+        if share:
+            rows = (f"{kind}-entry", f"{kind}-heartbeat", "packet-overhead")
+            yield Flow(
+                f"{group.name} consensus", border, share * each * MONTH, draws.sources("traffic", *rows)
+            )
+
+
+def _to_a_follower(topology: Topology, group: RaftGroup, draws: Draws) -> NDArray[np.float64]:
+    """Gives the bytes a second between a leader and one of its followers, both ways together."""
+    kind = "etcd" if group.engine == "etcd" else "vault"
     overhead = draws.traffic("packet-overhead")
     if group.engine == "etcd":
         leases = len(topology.machines) * draws.traffic("lease-write")
@@ -59,29 +73,33 @@ def _consensus(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[F
         # hashicorp/raft sends a heartbeat each T/10 and, when idle, an append each 50-100 ms (commit timeout).
         beats = 10 / group.heartbeat + 1 / 0.075
     beat = draws.traffic(f"{kind}-heartbeat") + overhead
-    each = writes * (draws.traffic(f"{kind}-entry") + overhead + beat) + beats * 2 * beat
-    for border, share in (
-        ("zones", _apart(topology, group, "zones")),
-        ("internet", _apart(topology, group, "sites")),
-    ):
-        if share:
-            rows = (f"{kind}-entry", f"{kind}-heartbeat", "packet-overhead")
-            yield Flow(
-                f"{group.name} consensus", border, share * each * MONTH, draws.sources("traffic", *rows)
-            )
+    return writes * (draws.traffic(f"{kind}-entry") + overhead + beat) + beats * 2 * beat
 
 
-def _apart(topology: Topology, group: RaftGroup, by: str) -> float:
+def led(topology: Topology, group: RaftGroup, draws: Draws) -> NDArray[np.float64]:
+    """Gives the bytes a second that a leader exchanges with all its followers."""
+    return _to_a_follower(topology, group, draws) * (len(group.voters) - 1)
+
+
+def watched(topology: Topology, draws: Draws) -> NDArray[np.float64]:
+    """Gives the bytes a second of the watches of all workers."""
+    return len(topology.workers) * (draws.traffic("watch-stream") + draws.traffic("packet-overhead"))
+
+
+def _apart(topology: Topology, group: RaftGroup, border: str) -> float:
     """Gives the mean number of followers across a border, over the voters that may lead."""
     machines = [topology.machine(name) for name in group.voters]
-    count = 0
-    for leader in machines:
-        for follower in machines:
-            if by == "sites":
-                count += leader.site != follower.site
-            else:
-                count += leader.site == follower.site and leader.zone != follower.zone
+    clouds = {site.name for site in topology.sites if site.place == "aws-region"}
+    count = sum(_border(leader, follower, clouds) == border for leader in machines for follower in machines)
     return count / len(machines) if machines else 0.0
+
+
+def _border(leader: Machine, follower: Machine, clouds: set[str]) -> str:
+    if leader.site == follower.site:
+        return "zones" if leader.site in clouds and leader.zone != follower.zone else ""
+    if leader.site in clouds:
+        return "regions" if follower.site in clouds else "internet"
+    return ""
 
 
 def _watches(topology: Topology, draws: Draws) -> Iterator[Flow]:

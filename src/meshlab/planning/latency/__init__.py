@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshlab.model import Topology
+from meshlab.planning.latency.all_pairs import all_pairs, relays
 from meshlab.planning.latency.commit import CommitLatency, commit_latency
 from meshlab.planning.latency.hops import Hop, Latency, Quantile, Share, latency_of
 from meshlab.planning.latency.requests import REQUESTS, NoSuchRequest, walk
@@ -20,8 +21,10 @@ __all__ = [
     "Share",
     "Timers",
     "advised",
+    "all_pairs",
     "commit_latency",
     "latency",
+    "relays",
     "timers",
 ]
 
@@ -32,6 +35,7 @@ def latency(
     *,
     load: float = 0.0,
     without: Iterable[str] = (),
+    relayed: bool = False,
     samples: int = 20_000,
     seed: int = 0,
 ) -> Latency:
@@ -45,6 +49,8 @@ def latency(
         Requests of this kind a second, Poisson; 0 is the unloaded way.
     without
         Components that are down (the quorum stays what it is: voters that are down still count).
+    relayed
+        As if peers passed on what has no direct way, which KubeSpan does not: what a routed mesh would buy.
     samples, seed
         Worlds; the same seed gives the same bits.
 
@@ -65,7 +71,7 @@ def latency(
     down = frozenset(without)
     for name in down:
         topology[name]
-    path = walk(request, topology, load=load, down=down, samples=samples, seed=seed)
+    path = walk(request, topology, load=load, down=down, samples=samples, seed=seed, relayed=relayed)
     return latency_of(
         request,
         load,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from meshlab.model import Distribution, Topology
+from meshlab.planning.latency.all_pairs import NEIGHBOUR, relayed_ways
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +21,6 @@ WIREGUARD_OVERHEAD = 80
 SEGMENT_OVERHEAD = 52
 """Bytes per packet inside the tunnel: 20 IPv4 + 32 TCP with time stamps."""
 LOOPBACK = Distribution.lognormal(20e-6, 0.3, source="one machine to itself [E]")
-NEIGHBOUR = Distribution.lognormal(50e-6, 0.3, source="two machines on one switch [E]")
 
 
 class Ways:
@@ -33,11 +34,21 @@ class Ways:
         How many worlds.
     rng
         Everything random comes from it, in the order of the calls.
+    relayed
+        Where two machines have no way of their own, go over others, the quickest way at the links' medians. KubeSpan
+        does not do that (a peer is reached directly or not at all); a routed mesh or a gateway would.
     """
 
     def __init__(
-        self, topology: Topology, down: frozenset[str], count: int, rng: np.random.Generator
+        self,
+        topology: Topology,
+        down: frozenset[str],
+        count: int,
+        rng: np.random.Generator,
+        relayed: bool = False,
     ) -> None:
+        self.relayed = relayed
+        self._over: dict[tuple[str, str], tuple[str, ...]] | None = None
         self.topology = topology
         self.down = down
         self.count = count
@@ -55,11 +66,13 @@ class Ways:
         if a == b:
             return self.draw(LOOPBACK)
         link = self.topology.link_between(a, b)
-        if link is not None and link.name in self.down:
-            return np.full(self.count, np.inf)
         one, two = self.topology.machine(a), self.topology.machine(b)
-        if link is None and one.site != two.site:
-            return np.full(self.count, np.inf)
+        if (link is not None and link.name in self.down) or (link is None and one.site != two.site):
+            over = self._relays(a, b) if self.relayed else ()
+            if not over:
+                return np.full(self.count, np.inf)
+            legs = [self.one_way(*leg, size) for leg in pairwise((a, *over, b))]
+            return np.asarray(np.sum(legs, axis=0))
         delay = self.draw(link.latency if link is not None else NEIGHBOUR)
         if self.topology.overlay is not None:
             delay = delay + self.draw(WIREGUARD_DELAY)
@@ -71,6 +84,12 @@ class Ways:
     def round_trip(self, a: str, b: str, size: float = 0.0) -> Samples:
         """Gives seconds there and back; the request is of `size` bytes, the answer too."""
         return self.one_way(a, b, size) + self.one_way(b, a, size)
+
+    def _relays(self, a: str, b: str) -> tuple[str, ...]:
+        """Gives the machines over which a reaches b; none where nothing that is up does."""
+        if self._over is None:
+            self._over = relayed_ways(self.topology, self.down)
+        return self._over.get((a, b), ())
 
     def _bits(self, size: float) -> float:
         """Gives the bits on the wire: the payload and what each packet of the tunnel's MTU adds."""

@@ -105,7 +105,14 @@ def _variation(spread: Distribution) -> float:
 
 
 def walk(
-    request: str, topology: Topology, *, load: float, down: frozenset[str], samples: int, seed: int
+    request: str,
+    topology: Topology,
+    *,
+    load: float,
+    down: frozenset[str],
+    samples: int,
+    seed: int,
+    relayed: bool = False,
 ) -> Walk:
     """Walks one kind of request through the topology.
 
@@ -119,7 +126,7 @@ def walk(
     if request not in REQUESTS:
         raise NoSuchRequest(f"there is no request kind {request!r}; known: {', '.join(REQUESTS)}")
     rng = np.random.default_rng([seed, *request.encode()])
-    path = Walk(topology, Ways(topology, down, samples, rng), load, latencies(), [])
+    path = Walk(topology, Ways(topology, down, samples, rng, relayed), load, latencies(), [])
     REQUESTS[request](path)
     return path
 
@@ -297,7 +304,7 @@ def _led_by(
     import numpy as np
 
     followers = [name for name in up if name != leader]
-    ways = Ways(path.topology, path.ways.down, count, path.rng)
+    ways = Ways(path.topology, path.ways.down, count, path.rng, path.ways.relayed)
 
     def fsync(name: str) -> Samples:
         drawn = ways.draw(path.topology.machine(name).fsync)

@@ -1,0 +1,58 @@
+"""The designs: every combination of the chosen values, each a topology of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from meshlab.model import InputError, Topology
+from meshlab.planning.explore.dimensions import DIMENSIONS
+
+TODAY = "today"
+MOST = 1_000
+"""Designs in one exploration: beyond that nobody reads the answer."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """One way to build the cluster: what was chosen, and the topology that it comes to."""
+
+    name: str
+    choices: dict[str, str]
+    topology: Topology
+
+    @property
+    def is_today(self) -> bool:
+        return self.name == TODAY
+
+
+def designs(topology: Topology, varied: Mapping[str, tuple[str, ...]]) -> tuple[Design, ...]:
+    """Gives today's design and every combination of the values, in a fixed order, none twice.
+
+    Today's is what the spec says, with each varied dimension at the value that it has now. Where the spec says
+    less than a dimension needs (``tor``: a switch is a link there, not what machines fail by), its own value
+    says it, so that today and the others are measured alike.
+    """
+    count = 1
+    for values in varied.values():
+        count *= len(values)
+    if count > MOST:
+        raise InputError.single(
+            "--vary", f"{count:,} combinations, {MOST:,} are the most", "vary fewer dimensions or values"
+        )
+    now = {name: DIMENSIONS[name].today(topology) or DIMENSIONS[name].values[0] for name in varied}
+    found = {TODAY: Design(TODAY, now, _built(topology, now))}
+    for combination in product(*varied.values()):
+        choices = dict(zip(varied, combination, strict=True))
+        name = ", ".join(f"{key}={value}" for key, value in choices.items() if value != now[key]) or TODAY
+        if name not in found:
+            found[name] = Design(name, choices, _built(topology, choices))
+    return tuple(found.values())
+
+
+def _built(topology: Topology, choices: Mapping[str, str]) -> Topology:
+    for name in DIMENSIONS:
+        if name in choices:
+            topology = DIMENSIONS[name].change(topology, choices[name])
+    return topology

@@ -1,0 +1,124 @@
+"""What a design must keep to, and why one that does not is rejected: the constraint, its number, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from meshlab.model import InputError, Problem, Topology
+from meshlab.model.units import UnitError, duration, parse
+from meshlab.planning.capacity import fits
+from meshlab.planning.explore.measures import LATENCIES, Measures
+
+MINUTES_PER_YEAR = 525_960.0
+CONFIDENCE = 0.9
+"""How sure it must be that nothing is used up within the horizon."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is asked of every design. `horizon` in months; `budget` in USD a month; latencies are p99 in seconds."""
+
+    horizon: float = 24.0
+    budget: float = float("inf")
+    availability: dict[str, float] = field(default_factory=dict)
+    latency: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Why a design is out: the constraint that it misses by most, the value it has, the limit, and a sentence."""
+
+    constraint: str
+    value: float
+    limit: float
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def limits(
+    horizon: float, budget: float | None, least: Iterable[str], most: Iterable[str], services: Iterable[str]
+) -> Limits:
+    """Reads ``SERVICE=0.999`` and ``KIND=50ms`` words.
+
+    Raises
+    ------
+    InputError
+        An unknown service or kind of request (with the nearest), or what is not a share or a duration.
+    """
+    problems: list[Problem] = []
+    shares = _read("--min-availability", least, tuple(services), "share", "0.999", problems)
+    seconds = _read("--max-latency", most, LATENCIES, "duration", "50ms", problems)
+    if problems:
+        raise InputError(problems)
+    return Limits(horizon, float("inf") if budget is None else budget, shares, seconds)
+
+
+def _read(
+    option: str,
+    words: Iterable[str],
+    known: tuple[str, ...],
+    what: Any,
+    example: str,
+    problems: list[Problem],
+) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for word in words:
+        where, (name, _, text) = f"{option} {word}", word.partition("=")
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            problems.append(Problem(where, 0, 0, f"there is no {name!r}", hint))
+            continue
+        try:
+            found[name] = parse(text, what)
+        except UnitError as error:
+            problems.append(Problem(where, 0, 0, str(error), f"write {name}={example}"))
+            continue
+        if what == "share" and not 0 < found[name] < 1:
+            problems.append(
+                Problem(where, 0, 0, "an availability is between 0 and 1", f"write {name}={example}")
+            )
+    return found
+
+
+def rejected(topology: Topology, measures: Measures, asked: Limits) -> Rejected | None:
+    """Gives the constraint that a design misses by most, relative to its limit; none when it keeps to all.
+
+    What does not fit on its machines comes first: there the other numbers mean little.
+    """
+    for fit in fits(topology):
+        if not fit.fits:
+            return Rejected("fits", fit.used, fit.available, f"does not fit: {fit.reason}")
+    missed = [(excess, one) for excess, one in _checks(measures, asked) if excess > 0]
+    return max(missed, key=lambda pair: pair[0])[1] if missed else None
+
+
+def _checks(measures: Measures, asked: Limits) -> Iterable[tuple[float, Rejected]]:
+    for service, least in asked.availability.items():
+        down, most = measures.downtime[service].point, 1 - least
+        words = (
+            f"{service} is available {1 - down:.5%} of the time, {down * MINUTES_PER_YEAR:,.0f} minutes down a year, "
+            f"asked are {least:.5%}, at most {most * MINUTES_PER_YEAR:,.0f} minutes"
+        )
+        yield down / most - 1, Rejected(f"min-availability {service}", 1 - down, least, words)
+    for kind, limit in asked.latency.items():
+        value = measures.latency[kind].p99
+        words = f"{kind} takes {duration(value)} at the 99th percentile, asked are {duration(limit)}"
+        yield value / limit - 1, Rejected(f"max-latency {kind}", value, limit, words)
+    if asked.budget < float("inf"):
+        value = measures.cost_mid
+        words = f"costs {value:,.0f} USD a month (median), the budget is {asked.budget:,.0f}"
+        yield value / asked.budget - 1, Rejected("budget", value, asked.budget, words)
+    early = measures.exhaustion_quantile(1 - CONFIDENCE)
+    first, words = measures.first_exhausted, "is used up"
+    if early < asked.horizon:
+        words = (
+            f"{first} is used up within {early:.0f} months with a probability of {1 - CONFIDENCE:.0%}, "
+            f"the horizon is {asked.horizon:.0f} months"
+        )
+        yield asked.horizon / max(early, 1e-9) - 1, Rejected("horizon", early, asked.horizon, words)

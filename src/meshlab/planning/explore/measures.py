@@ -1,0 +1,161 @@
+"""One design measured: availability, p99 latencies, time to exhaustion, cost; the worlds are kept for differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from meshlab.availability.formula import Formula
+from meshlab.availability.rates import rates, sampled, steady
+from meshlab.availability.structure import structure
+from meshlab.model import MachineGroup, Topology
+from meshlab.planning.capacity.draws import Worlds
+from meshlab.planning.capacity.forecast import first_exhausted
+from meshlab.planning.cost.bill import monthly_worlds
+from meshlab.planning.cost.draws import Draws
+from meshlab.planning.latency.hops import Latency, latency_of
+from meshlab.planning.latency.requests import NoSuchRequest, walk
+from meshlab.planning.tables import growth
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float64]
+
+LATENCIES = ("api-write", "vault-write", "etcd-put")
+"""The kinds of requests whose 99th percentile is compared."""
+DAYS_PER_MONTH = 30.4375
+BLOCKS = 20
+"""Parts of the latency worlds, for the interval of a difference between two designs."""
+
+
+@dataclass(frozen=True)
+class Downtime:
+    """A service's share of time down: exact at the spec's rates, and in worlds in which the rates vary."""
+
+    point: float
+    worlds: Samples
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A kind of request: its p99 in seconds with its 95 % interval, and the p99 of each block of worlds."""
+
+    p99: float
+    low: float
+    high: float
+    blocks: Samples
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Everything that designs are compared by. `exhausted` in months and `cost` in USD a month, world by world."""
+
+    downtime: dict[str, Downtime]
+    latency: dict[str, Waiting]
+    exhausted: Samples
+    first_exhausted: str
+    cost: Samples
+
+    @property
+    def cost_mid(self) -> float:
+        import numpy as np
+
+        return float(np.median(self.cost))
+
+    def exhaustion_quantile(self, p: float) -> float:
+        """Gives the months after which the first resource is used up with this probability; infinite for never."""
+        import numpy as np
+
+        return float(np.quantile(self.exhausted, p, method="lower"))
+
+
+class Measurer:
+    """Measures designs on common random numbers; what two designs share is computed once.
+
+    Parameters
+    ----------
+    samples
+        Worlds for latency, growth and prices; rates of failure have their own number (`availability.rates`).
+    seed
+        The same seed gives the same bits, in whatever order designs are measured.
+    """
+
+    def __init__(self, samples: int, seed: int) -> None:
+        self.samples, self.seed = samples, seed
+        self.growth = Worlds(growth(), samples, seed)
+        self.prices = Draws(samples, seed)
+        self._compiled: dict[Formula, tuple[tuple[tuple[str, float], ...], Downtime]] = {}
+        self._waiting: dict[tuple[object, ...], dict[str, Waiting]] = {}
+
+    def __call__(self, topology: Topology) -> Measures:
+        exhausted, first = first_exhausted(topology, self.growth)
+        return Measures(
+            self._downtime(topology),
+            self._latency(topology),
+            exhausted / DAYS_PER_MONTH,
+            first,
+            monthly_worlds(topology, self.prices),
+        )
+
+    def _downtime(self, topology: Topology) -> dict[str, Downtime]:
+        import numpy as np
+
+        from meshlab.availability.evaluate import probabilities
+        from meshlab.availability.exact import service_diagrams
+
+        point, worlds = steady(rates(topology)), sampled(topology, seed=self.seed)
+        found = {}
+        for name, formula in structure(topology).items():
+            diagrams = service_diagrams(formula)
+            key = tuple((event, point.get(event, 0.0)) for event in diagrams.events)
+            kept = self._compiled.get(formula)
+            if kept is None or kept[0] != key:
+                count = next((w.size for w in worlds.values()), 1)
+                q = np.zeros((len(diagrams.events), 1 + count))
+                for i, event in enumerate(diagrams.events):
+                    if event in worlds:
+                        q[i, 0], q[i, 1:] = point[event], worlds[event]
+                down = probabilities(diagrams, q)
+                kept = key, Downtime(float(down[0]), down[1:])
+                self._compiled[formula] = kept
+            found[name] = kept[1]
+        return found
+
+    def _latency(self, topology: Topology) -> dict[str, Waiting]:
+        topology = _busy(topology)
+        key = _without_failures(topology)
+        if key not in self._waiting:
+            self._waiting[key] = {
+                kind: one for kind in LATENCIES if (one := self._wait(topology, kind)) is not None
+            }
+        return self._waiting[key]
+
+    def _wait(self, topology: Topology, kind: str) -> Waiting | None:
+        import numpy as np
+
+        try:
+            path = walk(kind, topology, load=0.0, down=frozenset(), samples=self.samples, seed=self.seed)
+        except NoSuchRequest:
+            return None
+        found: Latency = latency_of(kind, 0.0, path.hops, most=path.most, saturated="", method="")
+        total = np.sum([hop.seconds for hop in path.hops], axis=0)
+        blocks = np.array([np.quantile(part, 0.99) for part in np.array_split(total, BLOCKS)])
+        return Waiting(found.p99.value, found.p99.low, found.p99.high, blocks)
+
+
+def _busy(topology: Topology) -> Topology:
+    """Leaves out workers on which nothing runs: a spare asks for nothing, so it slows nobody."""
+    used = {name for w in topology.workloads for name in w.machines}
+    idle = [m.name for m in topology.workers if m.name not in used]
+    return topology.without(*idle) if idle and len(idle) < len(topology.workers) else topology
+
+
+def _without_failures(topology: Topology) -> tuple[object, ...]:
+    """What latency depends on: two designs that differ in failures only take the same time."""
+    return tuple(
+        replace(component, reliability=None)
+        for component in topology
+        if not isinstance(component, MachineGroup)
+    )
