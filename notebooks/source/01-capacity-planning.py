@@ -135,7 +135,8 @@ display(plan_figures.runout_figure(found))
 tables.plan_table(plan, "When each resource")
 
 # %% [markdown]
-# Tron's disk is the first to be full, in about five years; by then it wants either a larger disk or a lite node.
+# The first row is the one to watch, and it is years away: disks and memory can be had larger by then, or a lite node
+# be run.
 #
 # ### And how long is a chain node away?
 #
@@ -171,8 +172,8 @@ whatif = WhatIfPanel(cluster, "../out", design="reference.yaml")
 whatif
 
 # %% [markdown]
-# Twice the growth halves the time that is left: Tron's disk is full in two and a half years, with one chance in ten
-# within two. Load is nearer: a chain node saturates below 400 requests a second, and the control plane does not notice.
+# Twice the growth halves the time that is left, and makes the end of the horizon uncertain. Load is nearer: a chain
+# node saturates below 400 requests a second, and the control plane does not notice.
 
 # %%
 whatif.turn(growth=2.0, load=400.0)

@@ -224,3 +224,43 @@ def test_an_interrupted_exploration_ends_without_an_answer(
     assert done.returncode == 130
     assert done.stdout == ""
     assert "interrupted" in done.stderr
+
+
+def test_a_capacity_plan_is_written_and_its_answer_is_told(
+    meshlab: Callable[..., Done], tmp_path: Path
+) -> None:
+    page, text = tmp_path / "plan.html", tmp_path / "plan.md"
+    done = meshlab("report", REFERENCE, "-o", str(page), "--samples", "200", "--horizon", "3y")
+    assert done.returncode == 0
+    assert "Until when?" in done.stdout and f"written: {page}" in done.stdout
+    assert "36 months" in page.read_text(encoding="utf-8")
+    done = meshlab("report", REFERENCE, "-o", str(text), "--samples", "200", "--growth", "2", "--json")
+    document = json.loads(done.stdout)
+    assert [Path(name).name for name in document["files"]][:2] == ["plan.md", "plan-design.png"]
+    assert document["numbers"] > 200 and document["sources"] > 50
+    assert all(Path(name).stat().st_size for name in document["files"])
+
+
+def test_a_design_is_held_beside_another(meshlab: Callable[..., Done], tmp_path: Path) -> None:
+    other = tmp_path / "cheaper.yaml"
+    other.write_text(
+        Path(REFERENCE)
+        .read_text(encoding="utf-8")
+        .replace("instance-type: m6i.xlarge", "instance-type: m6i.large")
+    )
+    page = tmp_path / "plan.md"
+    done = meshlab("report", REFERENCE, "-o", str(page), "--samples", "200", "--against", str(other))
+    assert done.returncode == 0
+    (row,) = [
+        line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| USD a month")
+    ]
+    before, after = (float(cell.split("(")[0].strip(" [").replace(",", "")) for cell in row.split("|")[2:4])
+    assert after < before
+
+
+def test_a_plan_that_cannot_be_written_is_bad_input(meshlab: Callable[..., Done], tmp_path: Path) -> None:
+    for output, what in (("plan.pdf", "written as .html or .md"), ("none/plan.md", "there is no folder")):
+        done = meshlab("report", REFERENCE, "-o", str(tmp_path / output))
+        assert done.returncode == 2 and what in done.stderr
+    done = meshlab("report", REFERENCE, "-o", str(tmp_path / "plan.md"), "--horizon", "soon")
+    assert done.returncode == 2 and "24mo, 3y, 90d" in done.stderr
