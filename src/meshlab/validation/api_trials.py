@@ -51,7 +51,7 @@ async def trials(setting: Setting, folder: Path) -> AsyncIterator[ApiTrial]:
 async def _trial(group: ApiProcesses, setting: Setting, rng: random.Random) -> ApiTrial:
     await _through(group, range(2 * setting.members))
     leader, term = await agreed(group.etcd, setting)
-    await asyncio.sleep(CALM_S + rng.random() * setting.heartbeat)
+    await asyncio.sleep(CALM_S + rng.random() * setting.election)
     others = [i for i in range(setting.members) if i != leader]
     on_file = group.requests.stat().st_size
     at = group.etcd.signal_kill(leader)

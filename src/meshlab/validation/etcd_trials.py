@@ -16,6 +16,8 @@ from meshlab.validation.setting import CannotValidate, Setting
 
 STALL_S = 0.01
 """From the signal that stalls a disk to the put that meets it."""
+UNANSWERED = 0.3
+"""A put that takes so many election time-outs met the stall; no election is over by then."""
 GIVE_UP_ELECTIONS = 15
 """A group without a leader after so many election time-outs counts as lost."""
 
@@ -104,7 +106,7 @@ async def agreed(group: EtcdProcesses, setting: Setting, deadline_s: float = 60.
 
 async def _trial(group: EtcdProcesses, setting: Setting, rng: random.Random, folder: Path) -> Trial:
     leader, term = await _settled(group, setting)
-    await asyncio.sleep(rng.random() * setting.heartbeat)
+    await asyncio.sleep(rng.random() * setting.election)  # any phase of the leader's checks of its quorum
     others = [i for i in range(setting.members) if i != leader]
     if setting.fault == "kill-follower":
         return await _follower_killed(group, setting, rng.choice(others), term, folder)
@@ -152,14 +154,16 @@ async def _strike(group: EtcdProcesses, setting: Setting, leader: int, others: I
 
 
 async def _disk_stalled(group: EtcdProcesses, leader: int) -> float:
-    """Stalls the leader's disk and has it write: a leader that writes nothing does not notice its disk."""
+    """Stalls the leader's disk and has it write: a leader that writes nothing does not notice its disk.
+
+    A put that is answered came before the stall; the first one that is not is the instant of the fault.
+    """
     group.stall_disk(leader)
     await asyncio.sleep(STALL_S)
-    at = time.monotonic()
-    await group.caller(leader).put(
-        b"stall", b"v", STALL_S
-    )  # it waits for the others too, so it may be answered
-    return at
+    while True:
+        at = time.monotonic()
+        if not await group.caller(leader).put(b"stall", b"v", UNANSWERED * group.setting.election):
+            return at
 
 
 async def _mend(group: EtcdProcesses, setting: Setting, leader: int) -> None:
