@@ -264,3 +264,23 @@ def test_a_plan_that_cannot_be_written_is_bad_input(meshlab: Callable[..., Done]
         assert done.returncode == 2 and what in done.stderr
     done = meshlab("report", REFERENCE, "-o", str(tmp_path / "plan.md"), "--horizon", "soon")
     assert done.returncode == 2 and "24mo, 3y, 90d" in done.stderr
+
+
+def test_latency_of_a_stretched_control_plane_names_the_timers_to_choose(
+    meshlab: Callable[..., Done],
+) -> None:
+    done = meshlab(
+        *("latency", REFERENCE, "--stretch", "90ms", "--request", "etcd-put", "--samples", "500", "--json")
+    )
+    assert done.returncode == 0
+    document = json.loads(done.stdout)
+    assert document["requests"][0]["p50"]["value"] > 0.09 > document["before"][0]["p50"]["value"]
+    assert document["requests"][0]["tunnel"]["mtu"] == 1420
+    [group] = document["timers"]
+    assert sum(choice["chosen"] for choice in group["choices"]) == 1
+
+
+def test_latency_refuses_a_round_trip_without_a_unit(meshlab: Callable[..., Done]) -> None:
+    done = meshlab("latency", REFERENCE, "--stretch", "90")
+    assert done.returncode == 2
+    assert "--stretch 90ms" in done.stderr

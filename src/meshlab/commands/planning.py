@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from meshlab.commands.output import Json, Spec, answer, table, topology_of
 
 if TYPE_CHECKING:
-    from meshlab.model import Estimate, Topology
+    from meshlab.model import Estimate, RaftGroup, Topology
     from meshlab.planning import Fit, Recovery, Resource
     from meshlab.planning.advise import Action, Advice
-    from meshlab.planning.latency import Latency
+    from meshlab.planning.latency import Choice, Latency, TunnelCost
     from meshlab.planning.tables import Row
 
 
@@ -28,6 +28,10 @@ def latency(
     without: Annotated[
         str, typer.Option("--without", help="what is down, by name, separated by commas: us-east-1a")
     ] = "",
+    stretch: Annotated[
+        str, typer.Option("--stretch", help="masters this round trip from each other: 90ms")
+    ] = "",
+    away: Annotated[str, typer.Option("--away", help="masters this round trip from the workers: 90ms")] = "",
     relay: Annotated[
         bool, typer.Option("--relay", help="as if peers passed on what has no direct way; KubeSpan does not")
     ] = False,
@@ -38,13 +42,18 @@ def latency(
     """Says how long requests take, hop by hop. Example: `meshlab latency data/reference.yaml --request api-write`"""
     import time
 
-    from meshlab.planning.latency import REQUESTS, NoSuchRequest, advised, timers
+    from meshlab.planning.latency import REQUESTS, NoSuchRequest, choices, stretched, tunnel_cost
     from meshlab.planning.latency import latency as of_request
 
-    topology = topology_of(spec)
+    spec_says = topology_of(spec)
+    far = {"masters": _round_trip("--stretch", stretch), "workers": _round_trip("--away", away)}
+    topology = stretched(spec_says, **far)
     down = [name.strip() for name in without.split(",") if name.strip()]
+    changed = bool(down) or any(far.values())
     start = time.perf_counter()
     found: list[Latency] = []
+    before: list[Latency] = []
+    tunnels = []
     for kind in [request] if request else list(REQUESTS):
         try:
             found.append(
@@ -53,38 +62,103 @@ def latency(
         except NoSuchRequest:
             if request:
                 raise
+            continue
+        tunnels.append(tunnel_cost(topology, kind, samples=samples, seed=seed))
+        if changed:
+            before.append(of_request(spec_says, kind, load=load, samples=samples, seed=seed))
     timed = []
     for group in topology.raft_groups:
         if group.engine == "etcd":
-            now = timers(topology, group, group.heartbeat, group.election)
-            better = timers(topology, group, *advised(topology, group))
-            timed.append({"group": group.name, "now": now.to_dict(), "advised": better.to_dict()})
+            timed.append((group, choices(topology, group, seed=seed) if far["masters"] else ()))
     document = {
         "load_per_s": load,
         "without": down,
         "relayed": relay,
-        "requests": [one.to_dict() for one in found],
-        "timers": timed,
+        "round_trips_s": far,
+        "requests": [
+            {**one.to_dict(), "tunnel": tunnel.to_dict()} for one, tunnel in zip(found, tunnels, strict=True)
+        ],
+        "before": [one.to_dict() for one in before],
+        "timers": [_timers_of(topology, group, tried) for group, tried in timed],
         "elapsed_s": time.perf_counter() - start,
     }
-    answer(document, as_json, _latency_told(found))
+    text = _latency_told(found, before, tunnels)
+    for group, tried in timed:
+        if tried:
+            text += "\n" + _choices_told(group.name, tried)
+    answer(document, as_json, text)
 
 
-def _latency_told(found: list[Latency]) -> str:
+def _round_trip(option: str, text: str) -> float:
+    from meshlab.model.errors import InputError
+    from meshlab.model.units import UnitError, parse
+
+    if not text:
+        return 0.0
+    try:
+        seconds = parse(text, "duration")
+    except UnitError as error:
+        raise InputError.single(option, str(error), f"write {option} 90ms") from None
+    if not 0 < seconds <= 2:
+        raise InputError.single(option, f"{text} is no round trip on earth", f"write {option} 90ms")
+    return seconds
+
+
+def _timers_of(topology: Topology, group: RaftGroup, tried: tuple[Choice, ...]) -> dict[str, Any]:
+    from meshlab.planning.latency import advised, timers
+
+    now = timers(topology, group, group.heartbeat, group.election)
+    better = timers(topology, group, *advised(topology, group))
+    return {
+        "group": group.name,
+        "now": now.to_dict(),
+        "advised": better.to_dict(),
+        "choices": [choice.to_dict() for choice in tried],
+    }
+
+
+def _choices_told(group: str, tried: tuple[Choice, ...]) -> str:
+    rows = [
+        [
+            f"{_time(one.heartbeat)} / {_time(one.election)}",
+            f"{_time(one.elected.mid)} ({_time(one.elected.low)} to {_time(one.elected.high)})",
+            _time(one.slowest),
+            f"{one.split:.1%}",
+            f"{one.false_elections:.2g}",
+            "to choose" if one.chosen else one.against,
+        ]
+        for one in tried
+    ]
+    columns = [
+        "heartbeat / election",
+        "new leader after (90 %)",
+        "serving p99",
+        "split votes",
+        "false alarms a day",
+        "",
+    ]
+    return table(f"timers of {group}", columns, rows)
+
+
+def _latency_told(found: list[Latency], before: list[Latency], tunnels: list[TunnelCost]) -> str:
     rows = []
-    for one in found:
+    was = {one.request: one for one in before}
+    for one, tunnel in zip(found, tunnels, strict=True):
         trouble = [f"saturated: {one.saturated}"] if one.saturated else []
         trouble += [f"{one.failing:.0%} find no way"] if one.failing and not one.saturated else []
         rows.append(
             [
                 one.request,
                 *(_time(quantile.value) for quantile in (one.p50, one.p95, one.p99)),
+                *([_time(was[one.request].p99.value)] if before else []),
                 one.dominant,
+                f"{_time(tunnel.seconds)} ({tunnel.share:.1%})",
                 f"{one.most:,.0f}" if one.most < 1e9 else "",
                 "; ".join(trouble),
             ]
         )
-    return table("", ["request", "p50", "p95", "p99", "mostly", "at most a second", "note"], rows)
+    columns = ["request", "p50", "p95", "p99", *(["p99 before"] if before else [])]
+    return table("", [*columns, "mostly", "WireGuard (mean)", "at most a second", "note"], rows)
 
 
 def _time(seconds: float) -> str:

@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from meshlab.model import Topology
 from meshlab.planning.latency.all_pairs import all_pairs, relays
 from meshlab.planning.latency.commit import CommitLatency, commit_latency
+from meshlab.planning.latency.elections import Choice, choices
 from meshlab.planning.latency.hops import Hop, Latency, Quantile, Share, latency_of
 from meshlab.planning.latency.requests import REQUESTS, NoSuchRequest, walk
+from meshlab.planning.latency.stretch import stretched
 from meshlab.planning.latency.timers import Timers, advised, timers
+from meshlab.planning.latency.tunnel import TunnelCost, tunnel_cost
 
 __all__ = [
     "REQUESTS",
+    "Choice",
     "CommitLatency",
     "Hop",
     "Latency",
@@ -20,12 +24,16 @@ __all__ = [
     "Quantile",
     "Share",
     "Timers",
+    "TunnelCost",
     "advised",
     "all_pairs",
+    "choices",
     "commit_latency",
     "latency",
     "relays",
+    "stretched",
     "timers",
+    "tunnel_cost",
 ]
 
 

@@ -74,8 +74,10 @@ class Ways:
             legs = [self.one_way(*leg, size) for leg in pairwise((a, *over, b))]
             return np.asarray(np.sum(legs, axis=0))
         delay = self.draw(link.latency if link is not None else NEIGHBOUR)
+        # Drawn with or without a tunnel, so that the two can be compared world by world.
+        tunnel = self.draw(WIREGUARD_DELAY)
         if self.topology.overlay is not None:
-            delay = delay + self.draw(WIREGUARD_DELAY)
+            delay = delay + tunnel
         rate = min(
             r for r in (one.network_rate, two.network_rate, link.bandwidth if link else 0.0, 1e12) if r
         )

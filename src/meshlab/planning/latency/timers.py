@@ -65,7 +65,8 @@ def timers(
     -----
     A follower begins an election when no heartbeat arrived for its time-out T, uniform on E..2E-1 ticks. Heartbeats
     of one TCP stream arrive in order, so one lost k times over holds all behind it back by the first k
-    retransmission time-outs (0.2 s, doubling). With a loss share p a gap longer than g begins with probability
+    retransmission time-outs (0.2 s and the round trip, doubling; Linux may notice a loss sooner by the heartbeats
+    behind it, so this is a bound). With a loss share p a gap longer than g begins with probability
     p^k at each heartbeat, k being the least number of retransmissions whose sum exceeds g less what is usual.
     With PreVote a quorum has to agree, which a leader that lives prevents unless they miss it as well: the number
     is that of pre-votes asked, an upper bound on elections.
@@ -80,10 +81,12 @@ def timers(
         link = topology.link_between(leader, follower)
         if link is None or not link.loss:
             continue
-        slack = heartbeat + link.latency.quantile(0.5)
+        # The gap between two arrivals is one heartbeat and what the later one was held back; ticks are a phase off.
         for limit in times:
-            tries = _tries(limit - slack, first)
-            expected += DAY / heartbeat * link.loss**tries / len(times)
+            for phase in (0.125, 0.375, 0.625, 0.875):
+                held = limit - phase * heartbeat - heartbeat
+                tries = _tries(held, first + 2 * link.latency.quantile(0.5))
+                expected += DAY / heartbeat * link.loss**tries / len(times) / 4
     return Timers(heartbeat, election, expected, _failover(len(group.voters) - 1, ticks, heartbeat))
 
 
