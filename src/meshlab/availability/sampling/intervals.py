@@ -24,11 +24,10 @@ def wilson(count: int, worlds: int, z: float = Z95) -> tuple[float, float]:
     return (0.0 if count == 0 else low), (1.0 if count == worlds else high)
 
 
-def normal(total: float, squares: float, worlds: float, z: float = Z95) -> tuple[float, float]:
-    """Gives the 95 % interval of a mean of many independent weights from their sum and sum of squares."""
+def normal(total: float, variance: float, worlds: int, z: float = Z95) -> tuple[float, float]:
+    """Gives the 95 % interval of a mean of many independent values from their total and the total's variance."""
     mean = total / worlds
-    variance = max(0.0, squares / worlds - mean * mean) / worlds
-    half = z * math.sqrt(variance)
+    half = z * math.sqrt(max(0.0, variance)) / worlds
     return max(0.0, mean - half), min(1.0, mean + half)
 
 

@@ -148,7 +148,7 @@ def _weighted(program: Program, how: Campaign, samples: int | None, wanted: Half
         for number, more in enumerate(results, start=1):
             seen += more
             estimate = seen.total / seen.worlds
-            interval = normal(seen.total, seen.squares, seen.worlds)
+            interval = normal(seen.total, seen.variance, seen.worlds)
             if how.progress:
                 how.progress(seen.worlds, estimate, interval)
             narrow = wanted is not None and wanted.met(estimate, interval)

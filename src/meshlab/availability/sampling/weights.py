@@ -22,12 +22,16 @@ _CLOSE = 24  # words that come from the close tilt; the wide ones share the rest
 
 @dataclass(frozen=True)
 class Weighed:
-    """Totals of weighted worlds. `failed` is how many failed; the weights' sum, sum of squares and largest."""
+    """Totals of weighted worlds. `failed` is how many failed; the weights' sum, sum of squares and largest.
+
+    `variance` is the sum's: of values that come from each way of drawing in a fixed number (stratified).
+    """
 
     worlds: int = 0
     failed: int = 0
     total: float = 0.0
     squares: float = 0.0
+    variance: float = 0.0
     largest: float = 0.0
 
     def __add__(self, other: Weighed) -> Weighed:
@@ -36,6 +40,7 @@ class Weighed:
             self.failed + other.failed,
             self.total + other.total,
             self.squares + other.squares,
+            self.variance + other.variance,
             max(self.largest, other.largest),
         )
 
@@ -122,7 +127,7 @@ class Weighted:
         drawn = np.concatenate([self.tilts, p.q[None, :]])
         wide = np.linspace(_STRUCK + _CLOSE, TILE, len(self.tilts)).round().astype(np.int64)
         bounds = np.concatenate([[_STRUCK], wide])
-        sums = np.zeros(4 + len(self.tilts))
+        sums, totals = np.zeros(4 + len(self.tilts)), np.zeros(ways)
         weighted(
             *p.gates,
             own,
@@ -140,9 +145,12 @@ class Weighted:
             np.zeros(TILE * 64, np.int64),
             TILES,
             sums,
+            totals,
             shares,
         )
-        return Weighed(CHUNK, int(sums[0]), float(sums[1]), float(sums[2]), float(sums[3]))
+        drawn_worlds = np.diff(bounds, prepend=0) * 64 * TILES
+        variance = float(sums[2] - (totals**2 / drawn_worlds).sum())
+        return Weighed(CHUNK, int(sums[0]), float(sums[1]), float(sums[2]), variance, float(sums[3]))
 
 
 def _logarithms(

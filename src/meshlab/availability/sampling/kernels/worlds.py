@@ -192,6 +192,7 @@ def weighted(
     counts: NDArray[np.int64],
     tiles: int,
     sums: NDArray[np.float64],
+    totals: NDArray[np.float64],
     shares: NDArray[np.float64],
 ) -> None:
     """Adds up the weights of the failed worlds; worlds come from several ways, a fixed part of each tile from each.
@@ -200,8 +201,8 @@ def weighted(
     ``bounds[j]`` on come from tilt j. A world's weight is its probability over what the mixture gives it. How much
     more probable a world is than in truth: in the first way, the number of known cut sets in it over `cut_total`,
     the sum of their probabilities; in tilt j, exp of ``bases[j]`` plus ``slopes[c, j]`` for each lost component.
-    ``shares[c]`` (where asked) adds up the weights with c lost. `sums` has room for the tilts' logarithms behind
-    its four totals.
+    `totals` are the weights' sums of each way of drawing. ``shares[c]`` (where asked) adds up the weights with c
+    lost. `sums` has room for the tilts' logarithms behind its four totals.
     """
     tile = rows.shape[1]
     tilts = bases.shape[0]
@@ -218,7 +219,10 @@ def weighted(
             place(streams, ahead, scales, j, rows, FIRST_EVENT, bounds[j], bounds[j + 1])
         evaluate(ops, thresholds, starts, args, rows, planes, tile)
         contained(cut_starts, cut_events, rows, counts)
+        way = 0
         for w in range(tile):
+            while w >= bounds[way]:
+                way += 1
             word = rows[node, w] ^ flip
             while word:
                 bit = word & (~word + ONE)
@@ -235,6 +239,7 @@ def weighted(
                 weight = tile / given
                 sums[HITS] += 1.0
                 sums[TOTAL] += weight
+                totals[way] += weight
                 sums[SQUARES] += weight * weight
                 sums[LARGEST] = max(sums[LARGEST], weight)
                 if shares.shape[0]:
