@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from meshlab.commands import sampling
 from meshlab.commands.output import Json, answer, say, table, topology_of
 from meshlab.model.errors import InputError
 
@@ -37,6 +38,17 @@ def availability(
         bool, typer.Option("--no-cut-sets", help="with --open-psa: do not count minimal cut sets")
     ] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="with --open-psa: seconds for each model")] = 60.0,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="also sample: that many worlds, beside the exact answer")
+    ] = None,
+    half_width: Annotated[
+        str | None, typer.Option("--half-width", help="also sample, to this 95 % half-width: 1e-6, or 10%")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of the samples; same seed, same bits")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="threads; the answer is the same for any number")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(help="sample on a Dask cluster: its scheduler's address, tcp://HOST:8786")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Computes exact availability and what limits it. Example: `meshlab availability data/reference.yaml`"""
@@ -52,10 +64,14 @@ def availability(
     if export:
         _export(spec, service, export, as_json)
         return
-    _services(spec, service, mission, as_json)
+    asked = sampling.Asked(samples, half_width, seed, workers, scheduler)
+    asked.check()
+    _services(spec, service, mission, asked, as_json)
 
 
-def _services(spec: Path, service: str | None, mission: str | None, as_json: bool) -> None:
+def _services(
+    spec: Path, service: str | None, mission: str | None, asked: sampling.Asked, as_json: bool
+) -> None:
     import time
 
     from meshlab.availability import availability as exact
@@ -65,9 +81,15 @@ def _services(spec: Path, service: str | None, mission: str | None, as_json: boo
     seconds = parse(mission, "duration") if mission else None
     start = time.perf_counter()
     answers = exact(topology, service, mission_seconds=seconds)
-    elapsed = time.perf_counter() - start
-    document = {"services": {name: a.to_dict() for name, a in answers.items()}, "elapsed_s": elapsed}
-    answer(document if as_json else None, as_json, "" if as_json else _told(topology.name, answers))
+    services = {name: a.to_dict() for name, a in answers.items()}
+    text = "" if as_json else _told(topology.name, answers)
+    if asked:
+        found = sampling.sampled(topology, list(answers), asked)
+        for name, one in found.items():
+            services[name]["sampled"] = one.to_dict()
+        text += "" if as_json else "\n" + sampling.beside(answers, found)
+    document = {"services": services, "elapsed_s": time.perf_counter() - start}
+    answer(document if as_json else None, as_json, text)
 
 
 def _told(title: str, answers: dict[str, ServiceAvailability]) -> str:

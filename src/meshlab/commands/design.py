@@ -118,6 +118,9 @@ def simulate(
     replicates: Annotated[int, typer.Option(min=1, help="how many histories to simulate")] = 100,
     seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="processes; the answer is the same for any number")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(help="replicates on a Dask cluster: its scheduler's address, tcp://HOST:8786")
+    ] = "",
     measured: Annotated[
         Path | None,
         typer.Option("--parameters", help="what `calibrate` measured (.calibration.json), or a CSV"),
@@ -140,6 +143,7 @@ def simulate(
             replicates=replicates,
             seed=seed,
             workers=workers,
+            scheduler=scheduler,
             parameters=Parameters.defaults().with_file(measured) if measured else None,
             progress=lambda done, _: bar.update(done - bar.n),
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshlab.model.errors import InputError
 from meshlab.parameters import Parameters
 from meshlab.simulate.checks import check_scenario
+from meshlab.simulate.cluster import spread
 from meshlab.simulate.objectives import outlooks
 from meshlab.simulate.prediction import Prediction
 from meshlab.simulate.replicate import replicate
@@ -33,6 +34,7 @@ def simulate(
     seed: int = 0,
     parameters: Parameters | None = None,
     workers: int = 1,
+    scheduler: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Prediction:
     """Predicts what a scenario does to a cluster.
@@ -47,13 +49,15 @@ def simulate(
         The table of numbers; the defaults when None. Joined with what the topology says of its parts.
     workers
         Processes to use; 1 stays in this one.
+    scheduler
+        The address of a Dask scheduler whose workers do it instead; the same bits again.
     progress
         Called with (done, total) as replicates are finished.
 
     Raises
     ------
     InputError
-        The scenario does not fit the topology, or the counts make no sense.
+        The scenario does not fit the topology, the counts make no sense, or the scheduler cannot be used.
 
     Examples
     --------
@@ -69,7 +73,7 @@ def simulate(
     check_scenario(scenario, topology)
     table = (parameters or Parameters.defaults()).joined(topology)
     timelines: list[Timeline] = []
-    for part in _parts(topology, scenario, table, replicates, seed, workers):
+    for part in _parts(topology, scenario, table, replicates, seed, workers, scheduler):
         timelines += part
         if progress:
             progress(len(timelines), replicates)
@@ -79,16 +83,23 @@ def simulate(
 
 
 def _parts(
-    topology: Topology, scenario: Scenario, table: Parameters, replicates: int, seed: int, workers: int
+    topology: Topology,
+    scenario: Scenario,
+    table: Parameters,
+    replicates: int,
+    seed: int,
+    workers: int,
+    scheduler: str,
 ) -> Iterator[list[Timeline]]:
-    if workers == 1 or replicates == 1:
+    if not scheduler and (workers == 1 or replicates == 1):
         underlay = build_underlay(topology, scenario)
         for number in range(replicates):
             yield [replicate(topology, scenario, table, underlay, seed, number)]
         return
-    size = max(1, min(25, -(-replicates // (4 * workers))))
+    size = max(1, min(25, -(-replicates // (4 * (8 if scheduler else workers)))))
     chunks = [tuple(range(at, min(at + size, replicates))) for at in range(0, replicates, size)]
-    yield from _spread(((topology, scenario, table, seed, chunk) for chunk in chunks), workers)
+    jobs = ((topology, scenario, table, seed, chunk) for chunk in chunks)
+    yield from spread(_job, jobs, scheduler) if scheduler else _spread(jobs, workers)
 
 
 def _spread(jobs: Iterable[Job], workers: int) -> Iterator[list[Timeline]]:

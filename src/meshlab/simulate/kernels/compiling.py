@@ -18,22 +18,22 @@ HERE = Path(__file__).parent
 
 
 @cache
-def cache_folder() -> Path:
-    """Gives the folder that holds this version's machine code.
+def cache_folder(kernels: Path = HERE) -> Path:
+    """Gives the folder that holds this version's machine code of the kernels in one folder of sources.
 
     numba looks only at the file of the function that it loads, not at what that function calls; so the folder's
-    name carries a hash of all kernels. It stands in ``NUMBA_CACHE_DIR`` when that is set, else beside the
-    kernels, else (installed read-only) in the user's cache.
+    name carries a hash of all kernels there, and of these here, which others call. It stands in
+    ``NUMBA_CACHE_DIR`` when that is set, else beside the kernels, else (installed read-only) in the user's cache.
     """
     stamp = blake2b(digest_size=6)
-    for source in sorted(HERE.glob("*.py")):
+    for source in sorted({*HERE.glob("*.py"), *kernels.glob("*.py")}):
         stamp.update(source.read_bytes())
     name = f"kernels-{sys.implementation.cache_tag}-{stamp.hexdigest()}"
     chosen = os.environ.get("NUMBA_CACHE_DIR")
-    beside = HERE / "__pycache__"
+    beside = kernels / "__pycache__"
     if chosen:
         return Path(chosen) / name
-    if os.access(beside if beside.is_dir() else HERE, os.W_OK):
+    if os.access(beside if beside.is_dir() else kernels, os.W_OK):
         return beside / name
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "meshlab" / name
@@ -45,7 +45,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
     settings: Any = numba.config
     before = settings.CACHE_DIR
-    settings.CACHE_DIR = str(cache_folder())
+    settings.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename).parent))
     try:
         return _njit(function, cache=True, nogil=True)
     finally:
