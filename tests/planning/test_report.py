@@ -18,12 +18,11 @@ from meshlab.availability import availability
 from meshlab.model import Topology
 from meshlab.model.spec import data_file, reference
 from meshlab.planning import monthly_cost
+from meshlab.planning.explore import explore
 from meshlab.planning.report import (
     STEPS,
     Answers,
     Report,
-    Section,
-    Sentence,
     Table,
     answers,
     capacity_plan,
@@ -49,7 +48,8 @@ def found() -> Answers:
 
 @pytest.fixture(scope="module")
 def report(found: Answers) -> Report:
-    return capacity_plan(found, design="reference.yaml")
+    searched = explore(reference(), ["spare-workers=0,1"], samples=WORLDS)
+    return capacity_plan(found, design="reference.yaml", exploration=searched)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,7 @@ def test_every_source_is_a_row_of_the_tables_or_named_in_the_design(report: Repo
         "prices.csv": ["item"],
         "latency.csv": ["quantity"],
         "traffic.csv": ["quantity"],
+        "explore.csv": ["quantity"],
         "growth.csv": ["workload", "quantity"],
         "parameters.csv": ["name"],
     }.items():
@@ -129,7 +130,8 @@ def test_the_same_seed_gives_the_same_page_and_another_one_does_not(report: Repo
             seed=seed,
             changed={"one more worker": changed(cluster, Change(workers=1))},
         )
-        return html(capacity_plan(one, design="reference.yaml"))
+        searched = explore(cluster, ["spare-workers=0,1"], samples=WORLDS, seed=seed)
+        return html(capacity_plan(one, design="reference.yaml", exploration=searched))
 
     assert again(0) == page
     assert again(1) != page
@@ -203,11 +205,12 @@ def test_texts_of_a_design_cannot_break_the_page(found: Answers) -> None:
     assert "<script>" not in markdown(plan) and "a<b>|c" not in markdown(plan)
 
 
-def test_an_exploration_stands_after_the_changes(found: Answers) -> None:
-    basis = Basis("asked", ())
-    section = Section("What would be best?", (Sentence(numbered("the best of 12 designs", basis)),))
-    titles = [one.title for one in capacity_plan(found, exploration=section).sections]
-    assert titles.index("What would be best?") == titles.index("What would a change buy?") + 1
+def test_an_exploration_stands_after_the_changes(report: Report) -> None:
+    titles = [section.title for section in report.sections]
+    assert titles.index("Which design of those searched?") == titles.index("What would a change buy?") + 1
+    (table,) = [b for b in report.sections[-2].blocks if isinstance(b, Table)]
+    assert [plain(row[0]) for row in table.rows] == ["today", "spare-workers=1"]
+    assert plain(table.rows[1][-1]) == "recommended"
 
 
 def test_a_change_is_shown_beside_the_design(report: Report) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, table, topology_of
+from meshlab.commands.output import Json, Spec, answer, say, table, topology_of
 
 if TYPE_CHECKING:
     from meshlab.model import Estimate, RaftGroup, Topology
     from meshlab.planning import Fit, Recovery, Resource
     from meshlab.planning.advise import Action, Advice
+    from meshlab.planning.explore import Exploration
     from meshlab.planning.latency import Choice, Latency, TunnelCost
     from meshlab.planning.tables import Row
 
@@ -197,6 +198,21 @@ def capacity(
     answer(document, as_json, "" if as_json else _capacity_told(tight, resources, back, horizon))
 
 
+def _search(topology: Topology, vary: list[str] | None, ahead: float, seed: int) -> Exploration | None:
+    """Searches designs for the plan where it is asked for; `--vary all` varies everything that applies."""
+    if not vary:
+        return None
+    from meshlab.planning.explore import Limits, explore
+    from meshlab.planning.explore.measures import DAYS_PER_MONTH
+
+    def told(done: int, count: int, name: str) -> None:
+        if done % 10 == 0:
+            say(f"design {done + 1} of {count}: {name}")
+
+    asked = Limits(horizon=ahead / 86_400 / DAYS_PER_MONTH)
+    return explore(topology, [] if vary == ["all"] else vary, asked=asked, seed=seed, progress=told)
+
+
 def _ahead(horizon: str) -> float:
     from meshlab.model.errors import InputError
     from meshlab.model.units import UnitError, parse
@@ -358,6 +374,14 @@ def report(
     against: Annotated[
         list[Path] | None, typer.Option("--against", help="another spec to hold beside it; may be repeated")
     ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="DIMENSION=VALUE,…",
+            help="search designs too, as explore does; or: all",
+        ),
+    ] = None,
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
     seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
     as_json: Json = False,
@@ -382,7 +406,7 @@ def report(
             changed=others,
             tick=bar.update,
         )
-    written = write_plan(found, output, design=spec.name)
+    written = write_plan(found, output, design=spec.name, exploration=_search(topology, vary, ahead, seed))
     document = {
         "files": [str(path) for path in written.files],
         "numbers": written.numbers,

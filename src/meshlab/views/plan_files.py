@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meshlab.model.errors import InputError
-from meshlab.planning.report import Answers, Report, Section, Table, capacity_plan, html, markdown
+from meshlab.planning.explore import Exploration
+from meshlab.planning.report import Answers, Report, Table, capacity_plan, html, markdown
 from meshlab.planning.report.document import Number, plain
 
 _KINDS = (".html", ".md")
@@ -46,7 +47,7 @@ def check_output(path: Path) -> None:
 
 
 def write_plan(
-    a: Answers, path: Path, *, design: str = "", note: str = "", exploration: Section | None = None
+    a: Answers, path: Path, *, design: str = "", note: str = "", exploration: Exploration | None = None
 ) -> WrittenPlan:
     """Writes the plan of a design's answers; the ending of the file says how; names as in `capacity_plan`.
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from meshlab.planning.explore import Exploration
 from meshlab.planning.report import demand, money, standing, words
 from meshlab.planning.report.answers import Answers
 from meshlab.planning.report.document import Figure, Line, Number, Report, Section, Sentence, numbered
 from meshlab.planning.report.methods import METHODS
+from meshlab.planning.report.searched import searched
 from meshlab.planning.report.sources import Sources
 from meshlab.planning.report.verdict import verdict
 
 
 def capacity_plan(
-    a: Answers, *, design: str = "", note: str = "", exploration: Section | None = None
+    a: Answers, *, design: str = "", note: str = "", exploration: Exploration | None = None
 ) -> Report:
     """Gives the capacity plan of a design.
 
@@ -24,7 +26,7 @@ def capacity_plan(
     note
         What is changed of it, in words.
     exploration
-        A section on designs that were searched for, not only named; it stands after the changes.
+        A search over designs, not only those named; it stands after the changes.
     """
     s = Sources(a.topology, design or a.topology.name)
     sections = [
@@ -38,7 +40,7 @@ def capacity_plan(
         standing.margin(a, s),
         standing.review(a, s),
         money.changes(a, s),
-        exploration,
+        searched(exploration, s) if exploration else None,
         demand.limits(),
     ]
     made = tuple(section for section in sections if section)

@@ -56,6 +56,14 @@ METHODS = {
         "Servers are depreciated in a straight line. Not in it: people, taxes, discounts, and the Omni "
         "subscription where the design does not state it.",
     ),
+    "explore": Method(
+        "Designs compared",
+        "Every combination of the choices is a design of its own, and each is asked the same questions: exact "
+        "availability, p99 latency, the date of exhaustion, the bill. All are measured on the same random "
+        "numbers, so a difference between two has its own interval, narrower than both. A design that breaks a "
+        "limit is rejected with its number; one that another beats in everything is not on the Pareto front. "
+        "Recommended is what makes nothing worse but the bill and buys most minutes for a dollar.",
+    ),
     "margin": Method(
         "Quorum margin",
         "How many more voters may be lost, whichever they are, with the quorum kept, found by trying "

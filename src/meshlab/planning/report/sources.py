@@ -39,6 +39,7 @@ class Sources:
             "latency.csv": tables.latencies(),
             "prices.csv": tables.prices(),
             "traffic.csv": tables.traffic(),
+            "explore.csv": tables.explored(),
         }
 
     def basis(self, method: str, *keys: str | None) -> Basis:
@@ -52,6 +53,10 @@ class Sources:
             return None
         spread = quantity(row.low, row.mid, row.high, row.unit)
         return self._cite(f"data/{table}: {name}", spread, row.source)
+
+    def all_rows(self, table: str) -> tuple[str, ...]:
+        """Cites every row of a table."""
+        return tuple(key for name in self._tables[table] if (key := self.row(table, name)) is not None)
 
     def said(
         self, table: str, told: str, about: str = "", users: tuple[str, ...] | None = None

@@ -1,0 +1,120 @@
+"""An exploration in words: the designs worth showing, a row for each, what is rejected, the recommendation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshlab.model import Estimate
+    from meshlab.planning.explore.exploration import Exploration, Explored
+    from meshlab.planning.explore.recommendation import Recommendation
+
+MOST_ROWS = 30
+
+
+def columns(found: Exploration) -> list[str]:
+    """The headings of `row`."""
+    kinds = found.today.measures.latency
+    return [
+        "design",
+        "worst service, min/y",
+        *(f"{k} p99" for k in kinds),
+        "used up after",
+        "USD a month",
+        "verdict",
+    ]
+
+
+def rejections(found: Exploration) -> list[str]:
+    """How many designs each constraint rejects, and why the first of them."""
+    out: dict[str, list[Explored]] = {}
+    for one in found.designs:
+        if one.rejected:
+            out.setdefault(one.rejected.constraint, []).append(one)
+    return [
+        f"{len(ones)} rejected by {constraint}; {ones[0].design.name}: {ones[0].rejected.reason}"
+        for constraint, ones in out.items()
+        if ones[0].rejected
+    ]
+
+
+def shown(found: Exploration) -> list[Explored]:
+    """All designs where they are few, else today's, single changes of it, and those around the recommended one."""
+    if len(found.designs) <= MOST_ROWS:
+        return list(found.designs)
+    names = {found.recommendation.design, *(one.design for one in found.recommendation.alternatives)}
+    now = found.today.design.choices
+    return [
+        one
+        for one in found.designs
+        if one.design.name in names or sum(now[k] != v for k, v in one.design.choices.items()) <= 1
+    ]
+
+
+def row(one: Explored, found: Exploration) -> list[str]:
+    """One design: what it gives, what it costs, and what became of it."""
+    from meshlab.model.units import duration
+    from meshlab.planning.explore.limits import MINUTES_PER_YEAR
+
+    m, kinds = one.measures, found.today.measures.latency
+    verdict = "on the front" if one.front else f"dominated by {one.dominated_by}"
+    if one.rejected:
+        verdict = f"rejected: {one.rejected.constraint}"
+    if one.design.name == found.recommendation.design:
+        verdict = "recommended"
+    down = m.downtime[one.worst].point * MINUTES_PER_YEAR if one.worst else 0.0
+    return [
+        one.design.name,
+        f"{one.worst} {down:,.3g}",
+        *(duration(m.latency[kind].p99) if kind in m.latency else "" for kind in kinds),
+        f"{_months(m.exhaustion_quantile(0.5))} ({_months(m.exhaustion_quantile(0.1))} at 10 %)",
+        _dollars(one),
+        verdict,
+    ]
+
+
+def _dollars(one: Explored) -> str:
+    import numpy as np
+
+    low, mid, high = np.quantile(one.measures.cost, [0.05, 0.5, 0.95])
+    return f"{mid:,.0f} ({low:,.0f} to {high:,.0f})"
+
+
+def _months(value: float) -> str:
+    return "never" if value == float("inf") else f"{value:.0f} mo"
+
+
+def advice(advice: Recommendation) -> list[str]:
+    """The recommendation: what, why, what it buys and costs, how sure, and why no other; a line each."""
+    if advice.design is None or advice.buys is None:
+        return [f"recommended: none. {advice.why}"]
+    buys = advice.buys
+    lines = [f"recommended: {advice.design}, because {advice.why}"]
+    for name, saved in buys.saved.items():
+        if abs(saved.mid) >= 0.05:
+            lines.append(f"  {name}: {_minutes(saved)} downtime a year")
+    for kind, change in buys.quicker.items():
+        if change.low > 0 or change.high < 0:
+            lines.append(
+                f"  {kind} p99: {change.mid * 1e3:+.1f} ms (95 %: {change.low * 1e3:+.1f} to {change.high * 1e3:+.1f})"
+            )
+    if abs(buys.longer.mid) >= 0.5:
+        lines.append(f"  used up {buys.longer.mid:+.0f} months later")
+    costs = buys.costs
+    lines.append(
+        f"  costs {round(costs.mid):+,} USD a month (90 %: {round(costs.low):+,} to {round(costs.high):+,})"
+    )
+    if buys.per_dollar is not None:
+        lines.append(f"  that is {buys.per_dollar:.2g} service-minutes a year for each dollar a month")
+    lines.append(f"  less downtime than today in {buys.sure:.0%} of the worlds")
+    lines += [f"  not {one.differs}: {one.why}" for one in advice.alternatives]
+    lines.append(f"  the rule: {advice.rule}")
+    return lines
+
+
+def _minutes(saved: Estimate) -> str:
+    word = "less" if saved.mid >= 0 else "more"
+    low, high = sorted((abs(saved.low), abs(saved.high)))
+    if saved.low < 0 < saved.high:
+        return f"{abs(saved.mid):,.3g} minutes {word} (90 %: {saved.low:+,.2g} to {saved.high:+,.2g} less)"
+    return f"{abs(saved.mid):,.3g} minutes {word} (90 %: {low:,.2g} to {high:,.2g})"
