@@ -233,7 +233,7 @@ def limits() -> Section:
     """What a plan of this kind does not know."""
     said = (
         "Elections, restarts, unsealing and planned work are not in the availability: they are short and "
-        "depend on what is done. Play them with `meshlab simulate`.",
+        "depend on what is done. Play them with meshlab simulate.",
         "Parts fail independently unless the design names what they share. A cause that is in no model (a bad release "
         "rolled out everywhere, a mistake of a person) is in no number here.",
         "Growth is linear in each world. A fork, a new fee market or a pruning option changes it at once.",

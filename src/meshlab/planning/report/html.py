@@ -161,6 +161,7 @@ def quality(report: Report, cited: Iterable[str]) -> str:
         tag = report.sources[key].tag or "without a mark"
         tags[tag] = tags.get(tag, 0) + 1
     counted = ", ".join(
-        f"{count} {tag}" for tag, count in sorted(tags.items(), key=lambda item: (-item[1], item[0]))
+        f"{count} {tag}{'s' if tag == 'estimate' and count > 1 else ''}"
+        for tag, count in sorted(tags.items(), key=lambda item: (-item[1], item[0]))
     )
     return f"{sum(tags.values())} sources: {counted}."

@@ -14,7 +14,7 @@ METHODS = {
         "that of the service. Parts fail and are repaired independently; what they share (zone, site, "
         "link, provider) is a part of its own. The interval is 90 %: every uncertain rate is drawn from "
         "its own bounds, parts of one class together. Elections, restarts and planned work are not in it: "
-        "`meshlab simulate` adds them.",
+        "meshlab simulate adds them.",
     ),
     "latency": Method(
         "Latency along a request's way",

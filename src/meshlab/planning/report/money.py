@@ -79,24 +79,25 @@ def changes(a: Answers, s: Sources) -> Section | None:
     """The designs that were held beside this one; None where there are none."""
     if not a.changed:
         return None
+    beside = {name: s.asked(f"the design {name}", "held beside") for name in a.changed}
     rows: list[tuple[Line, ...]] = []
-    for name, one in a.services.items():
-        basis = basis_of(one, s)
-        cells: list[Line] = [(f"{name}, down a year",), (Number(downtime(one), basis),)]
-        for other in a.changed.values():
-            there = other.services.get(name)
-            cells.append((Number(downtime(there), basis),) if there else ("is not there",))
+    for service, one in a.services.items():
+        cells: list[Line] = [(f"{service}, down a year",), (Number(downtime(one), basis_of(one, s)),)]
+        for name, other in a.changed.items():
+            there = other.services.get(service)
+            found = _with(basis_of(there, s), beside[name]) if there else None
+            cells.append((Number(downtime(there), found),) if there and found else ("is not there",))
         rows.append(tuple(cells))
-    designs = [a, *a.changed.values()]
-    basis = total_basis(a, s)
+    priced = total_basis(a, s)
+    columns = [(a, None), *((other, beside[name]) for name, other in a.changed.items())]
     rows.append(
         (
             ("USD a month (p05 to p95)",),
-            *((Number(words.money_between(d.total.monthly), basis),) for d in designs),
+            *((Number(words.money_between(d.total.monthly), _with(priced, key)),) for d, key in columns),
         )
     )
-    rows.append((("first to run out",), *(_first(d, s) for d in designs)))
-    rows.append((("does not fit",), *(_short(d) for d in designs)))
+    rows.append((("first to run out",), *(_first(d, s, key) for d, key in columns)))
+    rows.append((("does not fit",), *(_short(d) for d, _ in columns)))
     table = Table(
         ("The same questions of each design, answered with the same worlds",),
         ("", "as it is", *a.changed),
@@ -111,11 +112,15 @@ def _kept(rows: list[tuple[Line, ...]]) -> list[tuple[Line, ...]]:
     return [row for row in rows if row not in same] or rows
 
 
-def _first(a: Answers, s: Sources) -> Line:
+def _with(basis: Basis, key: str | None) -> Basis:
+    return Basis(basis.method, (*basis.sources, key)) if key else basis
+
+
+def _first(a: Answers, s: Sources, key: str | None) -> Line:
     if not a.runouts:
         return ("nothing",)
     out = a.runouts[0]
-    basis = resource_basis(out.resource, s)
+    basis = _with(resource_basis(out.resource, s), key)
     return (f"{out.resource.subject}, {out.resource.resource}: ", Number(words.years(out.p50), basis))
 
 

@@ -65,7 +65,9 @@ figure.design img { width: 44rem; }
 @media (max-width: 44rem) {
   a.n { white-space: normal; }
   body { padding: 1rem .9rem 3rem; font-size: 15px; }
-  .answer table, .answer tbody, .answer tr, .answer th, .answer td { display: block; width: auto; border: 0; }
+  .answer table, .answer caption, .answer tbody, .answer tr, .answer th, .answer td {
+    display: block; width: auto; border: 0;
+  }
   .answer thead { display: none; }
   .answer tr { border-bottom: 1px solid var(--line); padding: .5rem 0; }
 }
