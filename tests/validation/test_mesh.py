@@ -72,7 +72,10 @@ def test_pairs_are_hit_at_every_phase_of_keys_and_of_attempts() -> None:
 
 
 def test_a_short_cut_costs_the_cut_and_a_long_one_an_attempt_more() -> None:
-    """Closed forms: the larger of two uniform gaps of 0.1 s; the smaller of two parts of 5.334 s. 5 standard errors."""
+    """Closed forms: the larger of two uniform gaps of 0.1 s, the smaller of two uniform parts of 5.334 s.
+
+    Five standard errors each: a false alarm in a million.
+    """
     short = [t.back_after for t in MeshModel(setting(cut=30.0)).draws(400)]
     assert np.mean(short) == pytest.approx(0.1 * 2 / 3, abs=5 * 0.0236 / 20)
     long = [t.back_after for t in MeshModel(setting(cut=200.0)).draws(400)]
