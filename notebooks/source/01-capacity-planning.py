@@ -255,6 +255,25 @@ tables.plan_table(capacity_plan(both), "The same questions")
 # Half of Tron's expected downtime goes away; the other half is the data centre itself, which a second machine in
 # the same hall does not help.
 #
+# **Third: let every combination compete.** Masters, spares, switches and replicas are varied, each design is asked the
+# same questions in the same worlds, and what breaks a limit is out. From a terminal: `meshlab explore`.
+
+# %%
+from meshlab.planning.explore import explore
+from meshlab.planning.explore.words import advice, rejections
+from meshlab.views.front_plot import front_figure
+
+choices = ["masters=3,5", "zones=1,3", "spare-workers=0,1", "tor=shared,own", "chain-replicas=1,2"]
+searched = explore(cluster, choices, samples=1000)
+front_figure(searched)
+
+# %%
+print("\n".join([*advice(searched.recommendation), *rejections(searched)]))
+
+# %% [markdown]
+# A spare server that takes over any of the chains buys more than a second replica of one, and needs no second
+# subscription to the data centre's way out.
+#
 # ## The plan, for whoever has to sign it
 #
 # One page that needs nothing else, and the same as Markdown. Every number is a link to how it was obtained and from
@@ -266,7 +285,7 @@ from meshlab.views.plan_files import write_plan
 out = Path("../out")
 out.mkdir(exist_ok=True)
 for name in ("decision.html", "decision.md"):
-    written = write_plan(both, out / name, design="reference.yaml")
+    written = write_plan(both, out / name, design="reference.yaml", exploration=searched)
     print(f"{written.files[0]}: {written.numbers} numbers, {len(written.report.sources)} sources")
 
 # %% [markdown]
@@ -274,8 +293,8 @@ for name in ("decision.html", "decision.md"):
 #
 # - **Change now:** the KMS seal. It costs a dollar a month and takes half an hour out of every maintenance.
 # - **Change now:** three plain instances in place of the Auto Scaling group (the review's only error).
-# - **Decide:** whether an hour a year of Tron is worth a fourth server. If it has to be better than that, the second
-#   replica belongs in another place.
+# - **Decide:** whether two hours a year of the three chains together are worth a spare server. If one of them has to be
+#   better than that, its second replica belongs in another place.
 # - **Nothing to do:** speed, memory and disks suffice for years.
 #
 # **Next:** [bring it up](02-guided-bring-up.ipynb) on this machine, then [break it](03-incident-post-mortem.ipynb).
