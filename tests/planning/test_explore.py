@@ -302,3 +302,12 @@ def test_a_spec_with_switches_of_its_own_is_not_given_others() -> None:
     with pytest.raises(InputError, match="nothing that it changes"):
         dimensions(cluster.with_component(rack), ["tor=own"])
     assert "tor" not in dimensions(cluster.with_component(rack))
+
+
+def test_a_wider_way_out_carries_what_a_second_replica_of_every_chain_brings() -> None:
+    found = explore(reference(), ["chain-replicas=2", "uplink=1Gbps,10Gbps"], samples=1_000)
+    narrow, wide = found["chain-replicas=2"], found["chain-replicas=2, uplink=10Gbps"]
+    assert narrow.rejected is not None
+    assert "--vary uplink=" in narrow.rejected.reason
+    assert wide.rejected is None
+    assert wide.measures.cost_mid > narrow.measures.cost_mid

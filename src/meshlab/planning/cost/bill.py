@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -189,12 +190,32 @@ def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
     if racked:
         monthly = len(racked) * draws.price("remote-hands")
         yield _Line("remote hands", len(racked), "server", monthly, draws.sources("price", "remote-hands"))
+        yield from _uplinks(topology, draws)
         yield from _transit(topology, draws)
     switches = [group for group in topology.of(MachineGroup) if group.technology == "switch"]
     if switches:
         monthly = len(switches) * draws.price("tor-switch") / draws.price("server-life")
         sources = draws.sources("price", "tor-switch", "server-life")
         yield _Line("top-of-rack switches, depreciation", len(switches), "piece", monthly, sources)
+
+
+def _uplinks(topology: Topology, draws: Draws) -> Iterator[_Line]:
+    """The port of each data centre's widest way out."""
+    ports: Counter[str] = Counter()
+    for site in topology.sites:
+        if site.place == "datacentre":
+            ways = [x.bandwidth for x in topology.links if site.name in (x.a, x.b) and x.a != x.b]
+            if ways:
+                ports["uplink-10g" if max(ways) > 1e9 else "uplink-1g"] += 1
+    for item, count in sorted(ports.items()):
+        what = "more than" if item == "uplink-10g" else "up to"
+        yield _Line(
+            f"way out of the data centre, port of {what} 1 Gbps",
+            count,
+            "piece",
+            count * draws.price(item),
+            draws.sources("price", item),
+        )
 
 
 def _transit(topology: Topology, draws: Draws) -> Iterator[_Line]:
