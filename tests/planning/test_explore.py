@@ -15,7 +15,7 @@ from meshlab.availability import availability
 from meshlab.model import Distribution, InputError, MachineGroup, Reliability, Topology, UnknownComponent
 from meshlab.model.spec import reference
 from meshlab.planning.cost import monthly_cost
-from meshlab.planning.explore import DIMENSIONS, Exploration, explore, limits
+from meshlab.planning.explore import DIMENSIONS, Exploration, Limits, explore, limits
 from meshlab.planning.explore.data_centre import chain_replicas, erlang_loss, spare_workers
 from meshlab.planning.explore.designs import designs
 from meshlab.planning.explore.dimensions import dimensions
@@ -25,10 +25,13 @@ from meshlab.planning.explore.measures import Measurer
 YEAR = 31_557_600.0
 SMALL = ["masters=3,5", "zones=3,regions", "chain-replicas=1,2", "spare-workers=0,1", "tor=shared,own"]
 
+FREE = Limits(horizon=0.0)
+"""Nothing is asked: a second replica of every chain would else be out, by the data centre's way out."""
+
 
 @pytest.fixture(scope="module")
 def found() -> Exploration:
-    return explore(reference(), SMALL, samples=400)
+    return explore(reference(), SMALL, asked=FREE, samples=400)
 
 
 def only_machines_fail(topology: Topology, rate: float, repair: float) -> Topology:
@@ -44,11 +47,11 @@ def down(topology: Topology, service: str) -> float:
 
 
 def test_the_same_seed_gives_the_same_document(found: Exploration) -> None:
-    assert explore(reference(), SMALL, samples=400).to_dict() == found.to_dict()
+    assert explore(reference(), SMALL, asked=FREE, samples=400).to_dict() == found.to_dict()
 
 
 def test_the_order_of_the_words_does_not_change_a_design(found: Exploration) -> None:
-    turned = explore(reference(), list(reversed(SMALL)), samples=400)
+    turned = explore(reference(), list(reversed(SMALL)), asked=FREE, samples=400)
     assert turned.to_dict() == found.to_dict()
 
 
@@ -299,3 +302,12 @@ def test_a_spec_with_switches_of_its_own_is_not_given_others() -> None:
     with pytest.raises(InputError, match="nothing that it changes"):
         dimensions(cluster.with_component(rack), ["tor=own"])
     assert "tor" not in dimensions(cluster.with_component(rack))
+
+
+def test_a_wider_way_out_carries_what_a_second_replica_of_every_chain_brings() -> None:
+    found = explore(reference(), ["chain-replicas=2", "uplink=1Gbps,10Gbps"], samples=1_000)
+    narrow, wide = found["chain-replicas=2"], found["chain-replicas=2, uplink=10Gbps"]
+    assert narrow.rejected is not None
+    assert "--vary uplink=" in narrow.rejected.reason
+    assert wide.rejected is None
+    assert wide.measures.cost_mid > narrow.measures.cost_mid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -90,8 +91,14 @@ def _lines(topology: Topology, draws: Draws) -> Iterator[_Line]:
     hidden = {m.zone for m in topology.machines if m.instance_type and not m.public_address}
     if hidden:
         yield _hourly("NAT gateways, one for each zone", "nat-gateway", len(hidden), draws)
-    for flow in flows(topology, draws):
+    if ".elb." in topology.networks.endpoint:
+        yield _hourly("network load balancer", "nlb", 1, draws)
+        yield _hourly("network load balancer, capacity units", "nlb-capacity", 1, draws)
+    moved = flows(topology, draws)
+    for flow in moved:
         yield _moved(flow, draws)
+    if hidden:
+        yield from _translated(topology, moved, draws)
     yield from _racked(topology, draws)
     if topology.orchestrator:
         price = topology.orchestrator.monthly_cost
@@ -149,6 +156,18 @@ def _moved(flow: Flow, draws: Draws) -> _Line:
     return _Line(f"{flow.name}, {across}", float(np.median(flow.bytes)) / GB, "GB", monthly, source)
 
 
+def _translated(topology: Topology, moved: tuple[Flow, ...], draws: Draws) -> Iterator[_Line]:
+    """What leaves instances without a public address goes through NAT gateways, which take their own price a GB."""
+    import numpy as np
+
+    out = [flow for flow in moved if flow.crosses == "internet"]
+    instances = [m for m in topology.machines if m.instance_type]
+    share = sum(not m.public_address for m in instances) / len(instances)
+    passed = share * sum((flow.bytes for flow in out), start=draws.zeros()) / GB
+    source = f"{draws.sources('price', 'nat-gb')}; instances send alike"
+    yield _Line("NAT gateways, bytes", float(np.median(passed)), "GB", passed * draws.price("nat-gb"), source)
+
+
 def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
     racked = [m for m in topology.machines if not m.instance_type]
     for size in ("16-cores", "32-cores"):
@@ -171,6 +190,7 @@ def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
     if racked:
         monthly = len(racked) * draws.price("remote-hands")
         yield _Line("remote hands", len(racked), "server", monthly, draws.sources("price", "remote-hands"))
+        yield from _uplinks(topology, draws)
         yield from _transit(topology, draws)
     switches = [group for group in topology.of(MachineGroup) if group.technology == "switch"]
     if switches:
@@ -179,16 +199,40 @@ def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
         yield _Line("top-of-rack switches, depreciation", len(switches), "piece", monthly, sources)
 
 
+def _uplinks(topology: Topology, draws: Draws) -> Iterator[_Line]:
+    """The port of each data centre's widest way out."""
+    ports: Counter[str] = Counter()
+    for site in topology.sites:
+        if site.place == "datacentre":
+            ways = [x.bandwidth for x in topology.links if site.name in (x.a, x.b) and x.a != x.b]
+            if ways:
+                ports["uplink-10g" if max(ways) > 1e9 else "uplink-1g"] += 1
+    for item, count in sorted(ports.items()):
+        what = "more than" if item == "uplink-10g" else "up to"
+        yield _Line(
+            f"way out of the data centre, port of {what} 1 Gbps",
+            count,
+            "piece",
+            count * draws.price(item),
+            draws.sources("price", item),
+        )
+
+
 def _transit(topology: Topology, draws: Draws) -> Iterator[_Line]:
-    """The data centre's way to the internet, by what the chains move at the median."""
-    from meshlab.planning.capacity.draws import Worlds
+    """The data centre's way to the internet, by what the chains on its machines move at the median."""
     from meshlab.planning.tables import growth
 
     table = growth()
-    worlds = Worlds(table, len(draws.zeros()), 0)
-    loads = [w for w in topology.workloads if not w.group and worlds.knows(w.name, "traffic")]
+    racked = {m.name for m in topology.machines if not m.instance_type}
+    loads = [
+        w
+        for w in topology.workloads
+        for name in w.machines[: w.replicas]
+        if name in racked and not w.group and (w.name, "traffic") in table
+    ]
     if loads:
-        rate = sum((worlds(w.name, "traffic") * w.replicas for w in loads), start=draws.zeros()) / 1e6
+        each = (draws.triangle(f"{w.name}/traffic", table[w.name, "traffic"]) for w in loads)
+        rate = sum(each, start=draws.zeros())
         source = f"{draws.sources('price', 'transit')}; data/growth.csv"
         yield _Line(
             "IP transit of the chains", float(rate.mean()), "Mbps", rate * draws.price("transit"), source

@@ -54,3 +54,8 @@ class Draws:
             rng = np.random.default_rng([self._seed, *f"{table}/{name}".encode()])
             self._drawn[key] = triangle(rng.random(self._count), row.low, row.mid, row.high)
         return self._drawn[key]
+
+    def triangle(self, name: str, row: Row) -> NDArray[np.float64]:
+        """Draws a row of another table, by a name of its own."""
+        self._tables.setdefault("other", {})[name] = row
+        return self._draw("other", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ class Flow:
 
 
 def flows(topology: Topology, draws: Draws) -> tuple[Flow, ...]:
-    """Gives every flow of the control plane that is paid for.
+    """Gives every flow that is paid for by its bytes: the control plane's, the mesh's, and of chains in the cloud.
 
     Notes
     -----
@@ -44,7 +45,10 @@ def flows(topology: Topology, draws: Draws) -> tuple[Flow, ...]:
     found = []
     for group in topology.raft_groups:
         found += list(_consensus(topology, group, draws))
+        found += list(_member_sync(topology, group, draws))
     found += list(_watches(topology, draws))
+    found += list(_idle_tunnels(topology, draws))
+    found += list(_chains_in_the_cloud(topology, draws))
     return tuple(found)
 
 
@@ -58,6 +62,56 @@ def _consensus(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[F
             yield Flow(
                 f"{group.name} consensus", border, share * each * MONTH, draws.sources("traffic", *rows)
             )
+
+
+def _member_sync(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[Flow]:
+    """The whole database, sent by the leader to a voter that was made anew."""
+    from meshlab.planning.tables import growth
+
+    table = growth()
+    names = (
+        ["etcd"] if group.engine == "etcd" else [w.name for w in topology.workloads if w.group == group.name]
+    )
+    rows = [table[name, "size"] for name in names if (name, "size") in table]
+    if not rows:
+        return
+    size = sum(draws.triangle(f"{group.name}/size", row) * 1e9 for row in rows)
+    for border in ("zones", "regions", "internet"):
+        share = _apart(topology, group, border)
+        if share:
+            monthly = share * size * draws.traffic("member-sync") / 12
+            source = f"{draws.sources('traffic', 'member-sync')}; {rows[0].source}"
+            yield Flow(f"{group.name} members made anew", border, monthly, source)
+
+
+def _idle_tunnels(topology: Topology, draws: Draws) -> Iterator[Flow]:
+    """What a full mesh sends though nobody says anything: every pair, both directions. It grows with the square."""
+    if topology.overlay is None:
+        return
+    places = Counter((machine.site, machine.zone) for machine in topology.machines)
+    clouds = {site.name for site in topology.sites if site.place == "aws-region"}
+    paid: Counter[str] = Counter()
+    for one, here in places.items():
+        for two, there in places.items():
+            if one != two and (border := _border_of(one, two, clouds)):
+                paid[border] += here * there
+    for border, directions in sorted(paid.items()):
+        monthly = directions * draws.traffic("tunnel-idle") * MONTH
+        yield Flow("KubeSpan at rest", border, monthly, draws.sources("traffic", "tunnel-idle"))
+
+
+def _chains_in_the_cloud(topology: Topology, draws: Draws) -> Iterator[Flow]:
+    """A chain node on an instance pays for what it sends to its peers; what comes in is free."""
+    from meshlab.planning.tables import growth
+
+    table = growth()
+    for workload in topology.workloads:
+        placed = [topology.machine(name) for name in workload.machines[: workload.replicas]]
+        count = sum(bool(machine.instance_type) for machine in placed)
+        row = table.get((workload.name, "traffic"))
+        if count and row is not None and not workload.group:
+            rate = draws.triangle(f"{workload.name}/traffic", row) * 1e6 / 8
+            yield Flow(f"{workload.name} to its peers", "internet", count * rate * MONTH, row.source)
 
 
 def _to_a_follower(topology: Topology, group: RaftGroup, draws: Draws) -> NDArray[np.float64]:
@@ -95,10 +149,15 @@ def _apart(topology: Topology, group: RaftGroup, border: str) -> float:
 
 
 def _border(leader: Machine, follower: Machine, clouds: set[str]) -> str:
-    if leader.site == follower.site:
-        return "zones" if leader.site in clouds and leader.zone != follower.zone else ""
-    if leader.site in clouds:
-        return "regions" if follower.site in clouds else "internet"
+    return _border_of((leader.site, leader.zone), (follower.site, follower.zone), clouds)
+
+
+def _border_of(one: tuple[str, str], two: tuple[str, str], clouds: set[str]) -> str:
+    """Gives what is paid for from one (site, zone) to another; empty where nothing is."""
+    if one[0] == two[0]:
+        return "zones" if one[0] in clouds and one[1] != two[1] else ""
+    if one[0] in clouds:
+        return "regions" if two[0] in clouds else "internet"
     return ""
 
 

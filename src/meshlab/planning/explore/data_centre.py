@@ -15,6 +15,7 @@ from meshlab.model import (
     Topology,
     Workload,
 )
+from meshlab.model.units import parse
 from meshlab.parameters import Parameters
 from meshlab.planning.explore.control_plane import inserted, next_address, unused
 from meshlab.planning.tables import explored
@@ -104,6 +105,23 @@ def _switch() -> Reliability:
     )
 
 
+def uplink(topology: Topology, value: str) -> Topology:
+    """Gives the topology with every way out of a data centre of this width; latency and failures stay."""
+    places = {site.name for site in topology.sites if site.place == "datacentre"}
+    changed = topology
+    for link in topology.links:
+        if link.a != link.b and {link.a, link.b} & places:
+            changed = changed.with_component(replace(link, bandwidth=parse(value, "rate")))
+    return changed
+
+
+def uplink_today(topology: Topology) -> str | None:
+    """Gives the width of the widest way out of a data centre, as the spec would say it."""
+    places = {site.name for site in topology.sites if site.place == "datacentre"}
+    ways = [x.bandwidth for x in topology.links if x.a != x.b and {x.a, x.b} & places and x.bandwidth]
+    return f"{max(ways) / 1e9:g}Gbps" if ways else None
+
+
 def spare_workers(topology: Topology, value: str) -> Topology:
     """Gives the topology with idle machines, as large as the largest worker, to which a chain node can move.
 
@@ -112,7 +130,8 @@ def spare_workers(topology: Topology, value: str) -> Topology:
     A chain node whose machine broke then waits for a person to move it and for its data to be synced anew, if that
     is quicker than the repair and a spare is free. That none is, is Erlang's loss probability B: machines that
     break come at the workers' rate together and hold a spare until they are repaired. The mean repair becomes
-    (1 - B) E[min(repair, takeover + resync)] + B E[repair]; the exact engine uses nothing but the mean.
+    (1 - B) E[min(repair, takeover + resync)] + B E[repair]; the exact engine uses nothing but the mean. A pod of
+    Vault on such a worker is counted as made anew on the spare in the same time.
     """
     count = int(value)
     used = [topology.machine(name) for w in chains(topology) for name in w.machines[: w.replicas]]

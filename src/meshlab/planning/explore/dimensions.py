@@ -101,6 +101,13 @@ DIMENSIONS = {
             "idle machines to which a chain node can move",
         ),
         Dimension(
+            "uplink",
+            ("1Gbps", "10Gbps"),
+            data_centre.uplink_today,
+            data_centre.uplink,
+            "the data centre's way out",
+        ),
+        Dimension(
             "tor",
             ("shared", "own"),
             _switches_today,
@@ -112,8 +119,8 @@ DIMENSIONS = {
 """In the order in which they are applied: machines first, then what is decided over all of them."""
 
 
-_DEFAULT = {"spare-workers": 2}
-"""How many of a dimension's values the default set tries, where not all."""
+_DEFAULT = {"spare-workers": 2, "uplink": 0}
+"""How many of a dimension's values the default set tries, where not all; of the way out none, a rejection names it."""
 
 
 def dimensions(topology: Topology, varied: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
@@ -140,7 +147,11 @@ def dimensions(topology: Topology, varied: Iterable[str] = ()) -> dict[str, tupl
         raise InputError(problems)
     if chosen:
         return {name: chosen[name] for name in DIMENSIONS if name in chosen}
-    return {name: d.values[: _DEFAULT.get(name)] for name, d in DIMENSIONS.items() if _applies(d, topology)}
+    return {
+        name: d.values[: _DEFAULT.get(name)]
+        for name, d in DIMENSIONS.items()
+        if _DEFAULT.get(name) != 0 and _applies(d, topology)
+    }
 
 
 def _read(word: str, problems: list[Problem]) -> tuple[str, tuple[str, ...]]:

@@ -121,4 +121,6 @@ def _checks(measures: Measures, asked: Limits) -> Iterable[tuple[float, Rejected
             f"{first} is used up within {early:.0f} months with a probability of {1 - CONFIDENCE:.0%}, "
             f"the horizon is {asked.horizon:.0f} months"
         )
+        if first.endswith("way out"):
+            words += "; try --vary uplink=1Gbps,10Gbps"
         yield asked.horizon / max(early, 1e-9) - 1, Rejected("horizon", early, asked.horizon, words)

@@ -229,8 +229,9 @@ def _alternatives(
         words = f"{_amount(abs(minutes))} service-minutes a year {'less' if minutes > 0 else 'more'} downtime"
         if abs(minutes) < 1e-6:
             words = "no less downtime"
-        words += f" for {abs(dollars):,.0f} USD a month {'more' if dollars >= 0 else 'less'}"
-        if minutes > 0 and dollars > 0:
+        more = "more" if dollars >= 0 else "less"
+        words += " for the same money" if abs(dollars) < 1 else f" for {abs(dollars):,.0f} USD a month {more}"
+        if minutes > 1e-6 and dollars >= 1:
             words += f" ({minutes / dollars:.2g} minutes a dollar)"
         if losses[i]:
             words += f"; {losses[i]}"
