@@ -29,7 +29,7 @@ from meshlab.availability.sampling import HalfWidth, MeshModel, Need, Program, s
 from meshlab.availability.sampling.intervals import Z95, wilson
 
 RUNS = 3
-OURS, NAIVE = 200_000_000, 10_000
+OURS, NAIVE = 60_000_000, 3_000
 MACHINE, LINK, ACROSS, SITE = (
     2e-3,
     1e-3,

@@ -271,8 +271,8 @@ front_figure(searched)
 print("\n".join([*advice(searched.recommendation), *rejections(searched)]))
 
 # %% [markdown]
-# A spare server that takes over any of the chains buys more than a second replica of one, and needs no second
-# subscription to the data centre's way out.
+# A spare server takes over from any of the three. Second replicas would do more, but they double what leaves the
+# data centre, and its uplink may be full within months.
 #
 # ## The plan, for whoever has to sign it
 #

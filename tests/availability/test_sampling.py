@@ -300,6 +300,21 @@ def test_the_table_shows_both(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert all("1,000,000" in row and "Wilson" in row for row in rows)
 
 
+def test_a_mission_with_one_crew_is_sampled_beside_the_exact_bounds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Solana needs worker-1 and dc-1, which hardly ever fail together: the crew matters little, the bounds hold."""
+    options = ("--service", "solana", "--mission", "365d", "--crews", "1", "--samples", "20000", "--json")
+    assert run(monkeypatch, *options) == 0
+    mission = json.loads(capsys.readouterr().out)["services"]["solana"]["mission"]
+    low, high = mission["unreliability"]
+    assert low < mission["sampled"]["unreliability"] < high
+    assert mission["sampled"]["crews"] == 1
+    # five standard errors of a Poisson count: 6e-7
+    expected = mission["expected_outages"]
+    assert abs(mission["sampled"]["expected_outages"] - expected) < 5 * (expected / 20000) ** 0.5
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -307,6 +322,8 @@ def test_the_table_shows_both(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         ("--samples", "10", "--half-width", "1e-3"),
         ("--half-width", "wide"),
         ("--scheduler", "tcp://127.0.0.1:1"),
+        ("--crews", "1"),
+        ("--crews", "1", "--samples", "100"),
     ],
 )
 def test_bad_options_end_in_2(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -81,6 +82,23 @@ def test_a_scheduler_without_workers_is_bad_input(impatient: None) -> None:
         pytest.raises(InputError, match="has no workers"),
     ):
         sample(rare(), samples=1000, scheduler=cluster.scheduler_address)
+
+
+def test_workers_without_meshlab_are_bad_input() -> None:
+    from distributed import LocalCluster
+
+    code = "import sys; sys.modules['meshlab'] = None; from distributed.cli.dask_worker import main; main()"
+    with LocalCluster(
+        n_workers=0, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        command = [sys.executable, "-c", code, cluster.scheduler_address, "--no-nanny", "--no-dashboard"]
+        worker = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            with pytest.raises(InputError, match=r"cannot run meshlab .*install the same version"):
+                sample(rare(), samples=1000, scheduler=cluster.scheduler_address)
+        finally:
+            worker.terminate()
+            worker.wait()
 
 
 def test_without_the_package_it_says_which_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

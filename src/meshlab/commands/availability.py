@@ -46,6 +46,9 @@ def availability(
     ] = None,
     seed: Annotated[int, typer.Option(help="of the samples; same seed, same bits")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="threads; the answer is the same for any number")] = 1,
+    crews: Annotated[
+        int, typer.Option(min=0, help="with --mission, sampled: repair crews; 0 is as many as needed")
+    ] = 0,
     scheduler: Annotated[
         str, typer.Option(help="sample on a Dask cluster: its scheduler's address, tcp://HOST:8786")
     ] = "",
@@ -64,8 +67,8 @@ def availability(
     if export:
         _export(spec, service, export, as_json)
         return
-    asked = sampling.Asked(samples, half_width, seed, workers, scheduler)
-    asked.check()
+    asked = sampling.Asked(samples, half_width, seed, workers, scheduler, crews)
+    asked.check(mission is not None)
     _services(spec, service, mission, asked, as_json)
 
 
@@ -88,6 +91,11 @@ def _services(
         for name, one in found.items():
             services[name]["sampled"] = one.to_dict()
         text += "" if as_json else "\n" + sampling.beside(answers, found)
+        if seconds is not None:
+            told = sampling.missions(topology, list(answers), asked, seconds)
+            for name, one_mission in told.items():
+                services[name]["mission"]["sampled"] = one_mission.to_dict()
+            text += "" if as_json else "\n" + sampling.in_time(told)
     document = {"services": services, "elapsed_s": time.perf_counter() - start}
     answer(document if as_json else None, as_json, text)
 

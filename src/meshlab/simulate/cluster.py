@@ -11,7 +11,7 @@ from meshlab.model.errors import InputError
 
 J = TypeVar("J")
 R = TypeVar("R")
-_PATIENCE = 5.0
+_PATIENCE = 10.0
 _AHEAD = 4  # jobs that wait for each thread of the cluster
 
 
@@ -72,7 +72,16 @@ def _threads(client: Any, address: str) -> list[int]:
         raise InputError.single(
             "--scheduler", f"the scheduler at {address} has no workers", "start some: `dask worker ADDRESS`"
         ) from None
-    versions = client.run(_version)
+    try:
+        versions = client.run(_version)
+    except (
+        Exception
+    ) as error:  # what a worker raises before it has our code is plain and has no class of its own
+        raise InputError.single(
+            "--scheduler",
+            f"the workers of {address} cannot run meshlab ({error})",
+            "install the same version on every worker",
+        ) from None
     for worker, version in sorted(versions.items()):
         if version != __version__:
             raise InputError.single(
@@ -84,11 +93,9 @@ def _threads(client: Any, address: str) -> list[int]:
 
 
 def _version() -> str:
-    """Runs on a worker: by reference it could not be looked up where meshlab is not, so it looks itself."""
-    try:
-        from meshlab import __version__
-    except ImportError:
-        return "none"
+    """Runs on a worker."""
+    from meshlab import __version__
+
     return __version__
 
 

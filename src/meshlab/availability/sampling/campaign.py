@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from typing import Protocol, TypeVar
 
 from meshlab.model.errors import InputError
 
 T = TypeVar("T", covariant=True)
+_LARGEST_BLOCK = 64
 
 
 class Task(Protocol[T]):
@@ -43,12 +45,26 @@ def chunks(task: Task[T], workers: int = 1, scheduler: str = "") -> Generator[T,
     if scheduler:
         from meshlab.simulate.cluster import spread
 
-        yield from spread(task.chunk, count(), scheduler)
+        for several in spread(partial(_several, task), _blocks(), scheduler):
+            yield from several
     elif workers == 1:
         for number in count():
             yield task.chunk(number)
     else:
         yield from _over_threads(task, workers)
+
+
+def _several(task: Task[T], numbers: range) -> list[T]:
+    return [task.chunk(number) for number in numbers]
+
+
+def _blocks() -> Iterator[range]:
+    """Gives all numbers in blocks that grow: what a cluster has begun in vain stays a part of what was asked for."""
+    first = 0
+    while True:
+        size = max(1, min(_LARGEST_BLOCK, first // 16))
+        yield range(first, first + size)
+        first += size
 
 
 def _over_threads(task: Task[T], workers: int) -> Generator[T, None, None]:

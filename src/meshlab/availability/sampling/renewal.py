@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meshlab.model import Distribution, Reliability
 
 CHUNK = 256  # histories
-_MOST = 1 << 30
+_MOST = 1 << 24  # histories: then an answer is given however wide its interval is
 _FEWEST = 100  # histories with an outage before the interval of a mean is believed
 _KINDS = {"constant": 0, "exponential": 1, "lognormal": 2, "uniform": 3}
 

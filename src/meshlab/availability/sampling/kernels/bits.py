@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from meshlab.simulate.kernels.draws import GOLDEN, mixed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Int = Any  # an integer: Python's where called from Python, 64 bits inside
 NONE = np.uint64(0)
 ONE = np.uint64(1)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -29,7 +30,7 @@ INVERSES = 1.0 / (1.0 + (np.arange(256) + 0.5) / 256)
 
 
 @inlined
-def ones(word: np.uint64) -> np.int64:
+def ones(word: np.uint64) -> Int:
     """Counts the ones of a word; LLVM makes one instruction of it."""
     word = word - ((word >> _S1) & _M1)
     word = (word & _M2) + ((word >> _S2) & _M2)
@@ -62,7 +63,7 @@ def exponential(streams: NDArray[np.uint64], which: int) -> float:
 
 
 @inlined
-def skip(streams: NDArray[np.uint64], which: int, scale: float) -> np.int64:
+def skip(streams: NDArray[np.uint64], which: int, scale: float) -> Int:
     """Gives how many worlds are passed over before the next failure: geometric, by inversion of its tail.
 
     `scale` is -1 / log(1 - p), a tiny number where p is 1; not asked where p is 0.
