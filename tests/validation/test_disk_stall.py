@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -58,6 +59,20 @@ def test_writes_wait_while_the_disk_stalls_and_go_on_when_it_is_released(tmp_pat
 def test_the_wrapper_ends_with_its_programs_status() -> None:
     command = disk_stall.command([sys.executable, "-c", "raise SystemExit(7)"])
     assert subprocess.run(command, check=False, timeout=30).returncode == 7
+
+
+def test_the_program_dies_with_its_wrapper() -> None:
+    sleeper = "import time; print(flush=True); time.sleep(600)"
+    process = subprocess.Popen(
+        disk_stall.command([sys.executable, "-c", sleeper]), stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    (child,) = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert psutil.wait_procs([child], timeout=10)[1] == []
 
 
 def test_an_etcd_leader_whose_disk_stalls_is_replaced() -> None:

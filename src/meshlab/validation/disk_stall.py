@@ -23,7 +23,7 @@ SYSTEM_CALLS = {"x86_64": (0xC000003E, 317, 74, 75), "aarch64": (0xC00000B7, 277
 """Of each machine: the kernel's name for it (AUDIT_ARCH), and the numbers of seccomp, fsync and fdatasync."""
 _ALLOW, _NOTIFY = 0x7FFF0000, 0x7FC00000
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
-_NO_NEW_PRIVILEGES, _SET_FILTER, _NEW_LISTENER = 38, 1, 1 << 3
+_DIE_WITH_PARENT, _NO_NEW_PRIVILEGES, _SET_FILTER, _NEW_LISTENER = 1, 38, 1, 1 << 3
 _CONTINUE = 1
 _NOTICE_BYTES, _LOAD, _EQUAL, _RETURN = 80, 0x20, 0x15, 0x06
 
@@ -71,8 +71,11 @@ def _listener() -> int:
     return found
 
 
-def _become(program: list[str], sender: socket.socket) -> None:
-    """In the child: hands the listener over, and becomes the program."""
+def _become(program: list[str], sender: socket.socket, parent: int) -> None:
+    """In the child: hands the listener over, and becomes the program; it is killed when its parent dies."""
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(127)
     descriptor = _listener()
     sender.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))])
     os.close(descriptor)
@@ -117,10 +120,11 @@ class _Disk:
 def main() -> None:
     """Runs the program that the arguments name until it ends, and ends with its status."""
     receiver, sender = socket.socketpair()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         receiver.close()
-        _become(sys.argv[1:], sender)
+        _become(sys.argv[1:], sender, parent)
     sender.close()
     _, handed, _, _ = receiver.recvmsg(1, socket.CMSG_SPACE(4))
     if not handed:
