@@ -46,9 +46,9 @@ def reach(
     reached[root] = start
     for i in range(near_starts[root], near_starts[root + 1]):
         reached[near[i]] |= start & up[near[i]] & ~lost_to(link_causes, link_starts, over[i], lost, w)
-    again = True
-    while again:
-        again = False
+    more, left = True, ALL
+    while more and left:
+        more, left = False, NONE
         for j in range(order.shape[0]):
             m = order[j]
             missing = start & up[m] & ~reached[m]
@@ -61,9 +61,10 @@ def reach(
                     if missing & ~got == NONE:
                         break
             got &= missing
+            left |= missing & ~got
             if got:
                 reached[m] |= got
-                again = True
+                more = True
 
 
 @part
