@@ -39,36 +39,42 @@ def ones(word: np.uint64) -> Int:
 
 
 @inlined
-def exponential(streams: NDArray[np.uint64], which: int) -> float:
-    """Draws minus the logarithm of a uniform number, to 1e-13, without a library's logarithm.
+def drawn(state: np.uint64) -> tuple[float, np.uint64]:
+    """Draws minus the logarithm of a uniform number, to 1e-13, without a library's logarithm; and the stream after it.
 
     A uniform number is 2^-e (1 + f) / 2 with e geometric (zeros of the low bits) and f uniform (the high bits); the
     logarithm of 1 + f is that of the middle of f's cell, from a table, and a short series. So it is quick, and has
     the same bits on every machine.
     """
-    state = streams[which] + GOLDEN
+    state = state + GOLDEN
     word = mixed(state)
-    halves = 0
+    halves = 1
     low = word & _LOW
     while low == NONE:
         halves += 12
         state += GOLDEN
         low = mixed(state) & _LOW
-    streams[which] = state
     halves += ones((low & (~low + ONE)) - ONE)
     cell = np.int64(word >> _S56)
-    rest = (np.float64((word >> _S12) & _REST) - _HALF) * _STEP * INVERSES[cell]
+    rest = (np.float64(np.int64((word >> _S12) & _REST)) - _HALF) * _STEP * INVERSES[cell]
     log = LOGS[cell] + rest * (1.0 - rest * (0.5 - rest * (1.0 / 3.0 - rest * 0.25)))
-    return np.float64((halves + 1) * LN2 - log)
+    return np.float64(halves) * LN2 - log, state
 
 
 @inlined
-def skip(streams: NDArray[np.uint64], which: int, scale: float) -> Int:
+def exponential(streams: NDArray[np.uint64], which: int) -> float:
+    """Draws from an exponential distribution of mean 1."""
+    value, streams[which] = drawn(streams[which])
+    return value
+
+
+@inlined
+def passed_over(value: float, scale: float) -> Int:
     """Gives how many worlds are passed over before the next failure: geometric, by inversion of its tail.
 
-    `scale` is -1 / log(1 - p), a tiny number where p is 1; not asked where p is 0.
+    `value` is an exponential draw, `scale` -1 / log(1 - p), a tiny number where p is 1; not asked where p is 0.
     """
-    worlds = exponential(streams, which) * scale
+    worlds = value * scale
     return np.int64(worlds) if worlds < _FAR else np.int64(NEVER)
 
 
@@ -92,10 +98,12 @@ def place(
     for c in range(ahead.shape[1]):
         at = ahead[source, c]
         if at < span:
-            scale = scales[source, c]
+            scale, state = scales[source, c], streams[source, c]
             while at < span:
                 lost[row + c, begin + (at >> _SIX)] |= ONE << np.uint64(at & _WITHIN)
-                at += 1 + skip(streams[source], c, scale)
+                value, state = drawn(state)
+                at += 1 + passed_over(value, scale)
+            streams[source, c] = state
         ahead[source, c] = min(at, NEVER) - span
 
 
@@ -106,4 +114,8 @@ def begun(
     """Draws how far ahead every component's first failure is; a scale of zero means "never"."""
     for c in range(ahead.shape[1]):
         scale = scales[source, c]
-        ahead[source, c] = skip(streams[source], c, scale) if scale > 0.0 else NEVER
+        if scale > 0.0:
+            value, streams[source, c] = drawn(streams[source, c])
+            ahead[source, c] = passed_over(value, scale)
+        else:
+            ahead[source, c] = NEVER
