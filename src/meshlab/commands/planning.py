@@ -290,7 +290,9 @@ def _live_prices(topology: Topology, profile: str) -> dict[str, Row]:
     session = AwsSession(PRICING_REGION, profile=profile or None)
     try:
         kinds = [machine.instance_type for machine in topology.machines if machine.instance_type]
-        return live_prices(session, regions[0], kinds)
+        machines = [machine for machine in topology.machines if machine.instance_type]
+        volumes = {d.medium for m in machines for d in m.disks if d.medium in ("gp3", "io2")}
+        return live_prices(session, regions[0], kinds, volumes)
     finally:
         session.close()
 
