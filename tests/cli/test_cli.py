@@ -284,3 +284,15 @@ def test_latency_refuses_a_round_trip_without_a_unit(meshlab: Callable[..., Done
     done = meshlab("latency", REFERENCE, "--stretch", "90")
     assert done.returncode == 2
     assert "--stretch 90ms" in done.stderr
+
+
+def test_explore_tells_a_person_what_to_do_and_what_was_not_chosen(meshlab: Callable[..., Done]) -> None:
+    done = meshlab(
+        *("explore", REFERENCE, "--vary", "spare-workers=0,1", "--vary", "zones=1,3"),
+        *("--max-latency", "etcd-put=10ms", "--budget", "3000", "--samples", "300"),
+    )
+    assert done.returncode == 0
+    assert "recommended: spare-workers=1" in done.stdout
+    assert "service-minutes a year for each dollar a month" in done.stdout
+    assert "not zones=1: " in done.stdout
+    assert "the rule: " in done.stdout

@@ -16,7 +16,7 @@ from meshlab.model.errors import LiveError
 from meshlab.model.spec import reference
 from meshlab.planning import monthly_cost
 
-PRICES = {"m6i.xlarge": "0.2000000000", "gp3": "0.0850000000"}
+PRICES = {"m6i.xlarge": "0.2000000000", "gp3": "0.0850000000", "io2": "0.1300000000"}
 
 
 class Pricing(BaseHTTPRequestHandler):
@@ -75,3 +75,9 @@ def test_todays_prices_replace_those_of_the_table(session: AwsSession) -> None:
 def test_a_type_without_a_price_is_an_error_and_not_a_zero(session: AwsSession) -> None:
     with pytest.raises(LiveError, match=r"no price for instanceType m99\.mega"):
         live_prices(session, "us-east-1", ["m99.mega"])
+
+
+def test_each_kind_of_volume_is_asked_for_by_itself(session: AwsSession) -> None:
+    prices = live_prices(session, "us-east-1", [], ["io2", "gp3"])
+    assert {kind: row.mid for kind, row in prices.items()} == {"gp3": 0.085, "io2": 0.13}
+    assert all("AWS Pricing API, us-east-1" in row.source for row in prices.values())

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from meshlab.availability import availability
 from meshlab.model import Distribution, InputError, MachineGroup, Reliability, Topology, UnknownComponent
 from meshlab.model.spec import reference
+from meshlab.planning.capacity import forecast
 from meshlab.planning.cost import monthly_cost
 from meshlab.planning.explore import DIMENSIONS, Exploration, Limits, explore, limits
 from meshlab.planning.explore.data_centre import chain_replicas, erlang_loss, spare_workers
@@ -21,6 +22,7 @@ from meshlab.planning.explore.designs import designs
 from meshlab.planning.explore.dimensions import dimensions
 from meshlab.planning.explore.front import dominators, objectives
 from meshlab.planning.explore.measures import Measurer
+from meshlab.planning.latency import latency
 
 YEAR = 31_557_600.0
 SMALL = ["masters=3,5", "zones=3,regions", "chain-replicas=1,2", "spare-workers=0,1", "tor=shared,own"]
@@ -311,3 +313,44 @@ def test_a_wider_way_out_carries_what_a_second_replica_of_every_chain_brings() -
     assert "--vary uplink=" in narrow.rejected.reason
     assert wide.rejected is None
     assert wide.measures.cost_mid > narrow.measures.cost_mid
+
+
+def test_a_switch_each_is_no_advice_where_every_chain_has_one_machine() -> None:
+    """It saves a hundred-thousandth of a minute of mesh a year, surely, for two hundred dollars a month."""
+    advice = explore(reference(), ["tor=shared,own"], samples=400).recommendation
+    assert advice.design == "today"
+
+
+def test_todays_p99_is_the_latency_commands() -> None:
+    today = explore(reference(), ["masters=3"], samples=2_000).today
+    for kind, one in today.measures.latency.items():
+        found = latency(reference(), kind, samples=2_000).p99
+        assert (one.p99, one.low, one.high) == (found.value, found.low, found.high)
+
+
+def test_the_first_exhaustion_is_no_later_than_any_and_as_early_as_the_draws_say() -> None:
+    """A second way: the three resources that come first, drawn with numpy's own triangles; 20,000 worlds each.
+
+    The medians have standard errors below 1 %; they may differ by 4 %, and by what the other resources take away.
+    """
+    measures = Measurer(20_000, 0)(reference())
+    rows = forecast(reference())
+    assert measures.exhaustion_quantile(0.5) <= min(one.days_left.mid for one in rows) / 30.4375
+    rng = np.random.default_rng(6)
+    draw = lambda low, mid, high: rng.triangular(low, mid, high, 20_000)  # noqa: E731
+    memory = (512 - 384 - 0.375) / 384 / draw(0, 0.08, 0.2) * 12
+    disk = (7.68 - draw(3.2, 3.4, 4.4)) / (draw(1.61, 1.79, 3.2) / 1000) / 30.4375
+    cores = (16 - 12.5) / 12 / draw(0, 0.04, 0.12) * 12
+    first = float(np.median(np.minimum(np.minimum(memory, disk), cores)))
+    assert measures.exhaustion_quantile(0.5) < first * 1.01
+    assert measures.exhaustion_quantile(0.5) == pytest.approx(first, rel=0.06)
+
+
+@pytest.mark.parametrize("missing", ["dc-1", "us-east-1", "vault", "us-east-1b"])
+def test_a_design_without_a_part_is_explored_by_what_is_left(missing: str) -> None:
+    cluster = reference().without(missing)
+    known = dimensions(cluster)
+    name = next(iter(known))
+    found = explore(cluster, [f"{name}={known[name][-1]}"], samples=200)
+    assert found.to_dict()["designs"]
+    assert found.today.design.choices[name] == DIMENSIONS[name].today(cluster)

@@ -71,6 +71,7 @@ def latency(
     for group in topology.raft_groups:
         if group.engine == "etcd":
             timed.append((group, choices(topology, group, seed=seed) if far["masters"] else ()))
+    told = [_timers_of(topology, group, tried) for group, tried in timed]
     document = {
         "load_per_s": load,
         "without": down,
@@ -80,13 +81,12 @@ def latency(
             {**one.to_dict(), "tunnel": tunnel.to_dict()} for one, tunnel in zip(found, tunnels, strict=True)
         ],
         "before": [one.to_dict() for one in before],
-        "timers": [_timers_of(topology, group, tried) for group, tried in timed],
+        "timers": told,
         "elapsed_s": time.perf_counter() - start,
     }
     text = _latency_told(found, before, tunnels)
-    for group, tried in timed:
-        if tried:
-            text += "\n" + _choices_told(group.name, tried)
+    for (group, tried), one in zip(timed, told, strict=True):
+        text += "\n" + (_choices_told(group.name, tried) if tried else _timers_told(one))
     answer(document, as_json, text)
 
 
@@ -116,6 +116,18 @@ def _timers_of(topology: Topology, group: RaftGroup, tried: tuple[Choice, ...]) 
         "advised": better.to_dict(),
         "choices": [choice.to_dict() for choice in tried],
     }
+
+
+def _timers_told(one: dict[str, Any]) -> str:
+    now, better = one["now"], one["advised"]
+    pair = f"{_time(now['heartbeat'])} / {_time(now['election'])}"
+    text = (
+        f"timers of {one['group']}: {pair}, an election begins {_time(now['failover'])} after a leader's death (mean), "
+        f"at most {now['false_elections']:.2g} false alarms a day"
+    )
+    if (now["heartbeat"], now["election"]) == (better["heartbeat"], better["election"]):
+        return text + "; as etcd's guide has it for these distances"
+    return text + f"; etcd's guide: {_time(better['heartbeat'])} / {_time(better['election'])}"
 
 
 def _choices_told(group: str, tried: tuple[Choice, ...]) -> str:
@@ -301,7 +313,9 @@ def _live_prices(topology: Topology, profile: str) -> dict[str, Row]:
     session = AwsSession(PRICING_REGION, profile=profile or None)
     try:
         kinds = [machine.instance_type for machine in topology.machines if machine.instance_type]
-        return live_prices(session, regions[0], kinds)
+        machines = [machine for machine in topology.machines if machine.instance_type]
+        volumes = {d.medium for m in machines for d in m.disks if d.medium in ("gp3", "io2")}
+        return live_prices(session, regions[0], kinds, volumes)
     finally:
         session.close()
 

@@ -15,8 +15,10 @@ PRICING_REGION = "us-east-1"
 """The Pricing API answers in a few regions only; it knows the prices of all [AWS Price List Query API]."""
 
 
-def live_prices(session: AwsSession, region: str, instance_types: Iterable[str]) -> dict[str, Row]:
-    """Gives on-demand prices (Linux, shared tenancy) and gp3 storage, keyed like ``data/prices.csv``.
+def live_prices(
+    session: AwsSession, region: str, instance_types: Iterable[str], volumes: Iterable[str] = ("gp3",)
+) -> dict[str, Row]:
+    """Gives on-demand prices (Linux, shared tenancy) and those of EBS storage, keyed like ``data/prices.csv``.
 
     Parameters
     ----------
@@ -24,6 +26,8 @@ def live_prices(session: AwsSession, region: str, instance_types: Iterable[str])
         A session in `PRICING_REGION`; it needs pricing:GetProducts.
     region
         Whose prices.
+    volumes
+        Kinds of EBS volumes; what io2 takes for its IOPS has tiers and stays the table's.
 
     Raises
     ------
@@ -44,10 +48,10 @@ def live_prices(session: AwsSession, region: str, instance_types: Iterable[str])
             "capacitystatus": "Used",
         }
         found[kind] = _one(session, "AmazonEC2", filters, "USD/h", f"AWS Pricing API, {region}, {today} [S]")
-    storage = {"regionCode": region, "productFamily": "Storage", "volumeApiName": "gp3"}
-    found["gp3"] = _one(
-        session, "AmazonEC2", storage, "USD/GB-month", f"AWS Pricing API, {region}, {today} [S]"
-    )
+    for kind in sorted(set(volumes)):
+        storage = {"regionCode": region, "productFamily": "Storage", "volumeApiName": kind}
+        source = f"AWS Pricing API, {region}, {today} [S]"
+        found[kind] = _one(session, "AmazonEC2", storage, "USD/GB-month", source)
     return found
 
 

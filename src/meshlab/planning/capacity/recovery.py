@@ -1,19 +1,25 @@
-"""How long a chain node needs after an outage, and after a lost disk."""
+"""How long a chain node needs after an outage, and after a lost disk; and a voter after a lost disk."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from meshlab.model import Estimate, Topology
 from meshlab.parameters import Parameters
+from meshlab.planning.capacity.claims import WIREGUARD_RATE
+from meshlab.planning.capacity.draws import Worlds
+from meshlab.planning.tables import growth
 
 HOUR = 3_600.0
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """Time until a chain node is at the tip again, in seconds; `way` is the faster way in most worlds.
+    """Time until a chain node is at the tip again, or a voter has everything, in seconds.
+
+    `way` is the faster way in most worlds.
 
     ``never`` is the share of worlds in which catching up does not end, because blocks come as fast as they are
     replayed: there a fresh snapshot is the only way.
@@ -38,7 +44,7 @@ def recoveries(
     samples: int = 20_000,
     seed: int = 0,
 ) -> tuple[Recovery, ...]:
-    """Gives, for each chain workload, the time back to the tip after outages and after a lost disk.
+    """Gives the time back to the tip of each chain workload after outages and a lost disk, and of a voter after one.
 
     After an outage of T seconds the node is T / block time behind and gains (replay rate - chain rate) blocks a
     second; or it restores a snapshot (``resync``), whichever is faster [facts H]. After a lost disk: the disk is
@@ -84,4 +90,37 @@ def recoveries(
                 f"{known['disk.replace'].source}; {known[f'{kind}.resync'].source}",
             )
         )
-    return tuple(found)
+    return (*found, *_voters(topology, known, samples, seed))
+
+
+def _voters(topology: Topology, known: Parameters, samples: int, seed: int) -> Iterator[Recovery]:
+    """A voter whose disk is lost: its machine boots anew, and the leader sends it the whole database.
+
+    Over the slower of the machine's interface, the link, and one core of WireGuard; the group serves meanwhile.
+    """
+    import numpy as np
+
+    worlds = Worlds(growth(), samples, seed)
+    for group in topology.raft_groups:
+        names = (
+            ["etcd"]
+            if group.engine == "etcd"
+            else [w.name for w in topology.workloads if w.group == group.name]
+        )
+        sized = [name for name in names if worlds.knows(name, "size")]
+        if len(group.voters) < 2 or not sized:
+            continue
+        leader, voter = group.voters[0], topology.machine(group.voters[-1])
+        link = topology.link_between(leader, voter.name)
+        rates = [voter.network_rate, link.bandwidth if link else 0.0, WIREGUARD_RATE]
+        rng = np.random.default_rng([seed, *f"{group.name}/disk".encode()])
+        boot = np.asarray(known.distribution(f"machine.{voter.name}.boot").sample(rng, samples))
+        copied = 8 * worlds(sized[0], "size") / min(rate for rate in rates if rate)
+        yield Recovery(
+            group.name,
+            "a lost disk of one voter",
+            Estimate.of(boot + copied, method=f"{samples} samples, seed {seed}"),
+            "the leader's copy",
+            0.0,
+            f"{known[f'machine.{voter.name}.boot'].source}; {worlds.source(sized[0], 'size')}",
+        )

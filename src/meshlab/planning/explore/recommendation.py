@@ -20,6 +20,8 @@ SURE = 0.95
 """The share of worlds in which a design must have less downtime than today's to be recommended for that."""
 _T_95 = 2.093
 """Student's t, 19 degrees of freedom, two-sided 95 %."""
+MATERIAL = 1.0
+"""Service-minutes a year below which nobody pays for less downtime."""
 SLOWER = 1.1
 """A p99 that grows by more than this factor is a loss that somebody has to agree to."""
 
@@ -145,8 +147,9 @@ def recommend(
     Notes
     -----
     Today's design misses a limit: the cheapest that keeps to all. It keeps to them: of the designs on the front that
-    have less downtime in 95 % of the worlds and make nothing worse but the bill (:func:`_loss`), those that cost no
-    more, by minutes saved; else the one with most service-minutes a year for a dollar a month. None: stay.
+    have less downtime (a minute at least, in 95 % of the worlds) and make nothing worse but the bill (:func:`_loss`),
+    those that cost no more, by minutes saved; else the one with most service-minutes a year for a dollar a month.
+    None: stay.
     """
     today = next(i for i, d in enumerate(designs) if d.is_today)
     options = [option(d.name, m, measured[today], services) for d, m in zip(designs, measured, strict=True)]
@@ -161,7 +164,15 @@ def recommend(
         rule, why = _CHEAPEST, f"today's design is out: {missed.reason}"
     else:
         rule = _MOST_FOR_THE_MONEY
-        better = [i for i in allowed if i != today and front[i] and options[i].sure >= SURE and not losses[i]]
+        better = [
+            i
+            for i in allowed
+            if i != today
+            and front[i]
+            and options[i].sure >= SURE
+            and options[i].saved_in_all.mid >= MATERIAL
+            and not losses[i]
+        ]
         free = [i for i in better if options[i].costs.mid <= 0]
         if free:
             chosen = max(free, key=lambda i: (options[i].saved_in_all.mid, -i))
@@ -178,7 +189,8 @@ def recommend(
 
 _CHEAPEST = "today's design misses a limit: the cheapest design that keeps to all of them"
 _MOST_FOR_THE_MONEY = (
-    f"within the limits, on the front, less downtime than today in {SURE:.0%} of the worlds, and nothing worse but "
+    f"within the limits, on the front, at least {MATERIAL:g} service-minute a year less downtime than today, less in "
+    f"{SURE:.0%} of the worlds, and nothing worse but "
     f"the bill (no service less available, no p99 more than {SLOWER - 1:.0%} slower unless --max-latency allows it, "
     "nothing used up sooner): first those that cost no more, by minutes saved; then by minutes of all services a "
     "year for a dollar a month"
@@ -235,7 +247,7 @@ def _alternatives(
             words += f" ({minutes / dollars:.2g} minutes a dollar)"
         if losses[i]:
             words += f"; {losses[i]}"
-        elif options[i].sure < SURE and not design.is_today:
+        elif options[i].saved_in_all.mid > 0 and options[i].sure < SURE:
             words += f"; less downtime than today in {options[i].sure:.0%} of the worlds"
         found.append(Alternative(design.name, different[0], words))
     return tuple(found)
