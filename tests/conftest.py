@@ -5,6 +5,7 @@ What takes minutes runs first, so that files side by side end together.
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the longest files first; all others stay in their order."""
     place = {name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path.relative_to(ROOT).as_posix(), len(place)))
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_interrupts() -> None:
+    """Gives SIGINT back to Python: a start in the background, or a library in an earlier test, may have taken it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -197,7 +197,7 @@ def resource_basis(one: Resource, s: Sources) -> Basis:
 
 
 def recovery(a: Answers, s: Sources) -> Section | None:
-    """How long a chain node is away; None where there is no chain node."""
+    """How long a chain node is away, and a voter that lost its disk; None where there is neither."""
     if not a.recoveries:
         return None
     rows = []
@@ -214,19 +214,29 @@ def recovery(a: Answers, s: Sources) -> Section | None:
             )
         )
     table = Table(
-        ("From the outage's end, or the disk's loss, until the node is at the tip again",),
+        (
+            "From the outage's end, or the disk's loss, until the node is at the tip again, or the voter has everything",
+        ),
         ("workload", "after", "back in (interval)", "by", "replay never ends"),
         tuple(rows),
     )
-    return Section("How long is a chain node away?", (table,))
+    return Section("How long is a node away?", (table,))
 
 
 def recovery_basis(one: Recovery, s: Sources) -> Basis:
+    if any(group.name == one.workload for group in s.topology.raft_groups):
+        voters = s.topology.raft_group(one.workload).voters
+        rows = s.said("growth.csv", one.source, users=("etcd", *_members(s, one.workload)))
+        return s.basis("recovery", s.parameter(f"machine.{voters[-1]}.boot"), *rows, *s.links())
     role = s.topology.workload(one.workload).role
     names = [f"{role}.catch-up", f"{role}.resync", f"{role}.block-time"]
     if "disk" in one.after:
         names = ["disk.replace", f"{role}.resync"]
     return s.basis("recovery", *(s.parameter(name) for name in names))
+
+
+def _members(s: Sources, group: str) -> tuple[str, ...]:
+    return tuple(w.name for w in s.topology.workloads if w.group == group)
 
 
 def limits() -> Section:

@@ -46,7 +46,8 @@ METHODS = {
         "How long a chain node is away",
         "After an outage the node replays what it missed (blocks behind / (replay rate - chain rate)) or "
         "restores a snapshot, whichever is faster in that world; after a lost disk the disk is replaced "
-        "and the node synced anew. The interval is 90 %.",
+        "and the node synced anew. A voter whose disk is lost boots anew and is sent the whole database by "
+        "the leader over the slowest of interface, link and one core of WireGuard. The interval is 90 %.",
     ),
     "cost": Method(
         "The monthly bill",
