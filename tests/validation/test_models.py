@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meshlab.simulate.commit_latency import CommitPath, Costs, put_latencies
+from meshlab.simulate.commit_latency import CommitPath, Costs, SharedMachine, put_latencies
 from meshlab.validation.commit import simulated
 from meshlab.validation.etcd_model import EtcdModel
 from meshlab.validation.machine import Machine
@@ -15,8 +15,17 @@ from meshlab.validation.vault_model import VaultModel
 CALM = Machine(fsync=[1e-3] * 200, ask=[2e-4] * 200, put=[1e-3] * 200)
 
 
-def costs(hop: float = 5e-3, fsync: float = 2e-3, work: float = 0.0) -> Costs:
-    return Costs(overhead=lambda: 1e-3, work=lambda: work, fsync=lambda: fsync, hop=lambda: hop)
+def costs(hop: float = 5e-3, fsync: float = 2e-3, shared: SharedMachine | None = None) -> Costs:
+    return Costs(overhead=lambda: 1e-3, fsync=lambda: fsync, hop=lambda: hop, shared=shared)
+
+
+def machine(processors: int = 2, pace: float = 1.0, **work: float) -> SharedMachine:
+    """Processors that members and clients share; work that is not named takes nothing."""
+    rng = np.random.default_rng(1)
+    takes = dict.fromkeys(("client", "serve", "store", "message", "relay"), 0.0) | work
+    return SharedMachine(
+        processors, turn=5e-5, choose=lambda n: int(rng.integers(n)), pace=lambda time: pace, **takes
+    )
 
 
 def test_one_client_waits_for_a_round_trip_and_the_followers_disk() -> None:
@@ -29,7 +38,7 @@ def test_a_group_of_one_waits_for_its_own_disk_only() -> None:
 
 def test_five_members_wait_for_the_second_fastest_follower() -> None:
     hops = iter(range(10**6))
-    slow = Costs(lambda: 0.0, lambda: 0.0, lambda: 0.0, lambda: 1e-3 * (1 + next(hops) % 4))
+    slow = Costs(lambda: 0.0, lambda: 0.0, lambda: 1e-3 * (1 + next(hops) % 4))
     path = CommitPath(5, 1, slow)
     first = path.run(1)[0]  # out: 1, 2, 3, 4 ms to the four followers; back in order of arrival: 1, 2, ... ms
     assert first == pytest.approx(2e-3 + 2e-3)
@@ -41,16 +50,46 @@ def test_clients_share_a_write_to_the_disk() -> None:
     assert 64 / np.mean(found) > 2000
 
 
-def test_no_more_puts_than_the_processor_can_do() -> None:
-    found = put_latencies(3, 64, costs(hop=0.0, fsync=1e-4, work=1e-3), 3000)
+def test_no_more_puts_than_the_clients_program_can_do() -> None:
+    found = put_latencies(3, 64, costs(hop=0.0, fsync=1e-4, shared=machine(client=1e-3)), 3000)
     assert 64 / np.mean(found) == pytest.approx(1000, rel=0.02)
+
+
+@pytest.mark.parametrize("processors", [1, 2, 4])
+def test_members_on_one_machine_share_its_processors(processors: int) -> None:
+    """Each put is stored three times: 64 clients get what so many processors can do in that time."""
+    shared = machine(processors, serve=1e-4, store=4e-4)
+    found = put_latencies(3, 64, costs(hop=0.0, fsync=1e-4, shared=shared), 3000)
+    most = processors / (1e-4 + 3 * 4e-4)
+    serial = 1 / (4e-4 / 2 + 1e-4 / 2)  # the leader applies and answers in one loop
+    assert 64 / np.mean(found) == pytest.approx(min(most, serial), rel=0.06)
+
+
+def test_half_the_pace_is_half_the_puts() -> None:
+    found = [
+        np.mean(put_latencies(3, 64, costs(0.0, 1e-5, machine(pace=pace, store=3e-4)), 2000))
+        for pace in (1.0, 0.5)
+    ]
+    assert found[1] / found[0] == pytest.approx(2.0, rel=0.05)
+
+
+def test_one_client_alone_waits_for_nobody() -> None:
+    """What its own steps take is in their costs already: a shared machine adds only the waiting for others."""
+    shared = machine(processors=16, client=2e-4, serve=1e-4, store=1e-4, message=5e-5, relay=5e-5)
+    assert put_latencies(3, 1, costs(shared=shared), 50) == pytest.approx(1e-3 + 2 * 5e-3 + 2e-3)
+
+
+def test_messages_that_wait_for_the_relays_go_together() -> None:
+    """A relay of 1 ms a piece passes more than 1000 messages a second: what waits on a connection is one piece."""
+    found = put_latencies(3, 64, costs(hop=0.0, fsync=1e-5, shared=machine(relay=1e-3)), 2000)
+    assert 64 / np.mean(found) > 4000
 
 
 @pytest.mark.parametrize(("etcd", "expected"), [("3.5.1", 1.0e-3), ("3.5.5", 0.0)])
 def test_an_old_etcd_of_one_member_did_not_wait_for_its_disk(etcd: str, expected: float) -> None:
     """etcd#14370: so of a put measured there, nothing was the disk's."""
-    machine = Machine(CALM.fsync, CALM.ask, CALM.put, together=[1e-3] * 200)
-    found = simulated(Setting(measure="commit"), machine, 20, etcd)
+    inputs = Machine(CALM.fsync, CALM.ask, CALM.put, together=[1e-3] * 200)
+    found = simulated(Setting(measure="commit"), inputs, 20, etcd)
     assert found.latencies == pytest.approx([expected + 1e-3 + 2e-4] * 20)
 
 

@@ -4,6 +4,9 @@ The commit path of etcd (server/etcdserver/raft.go, raft/node.go): the leader ta
 its last batch, hands out what is committed, sends the batch to its followers *while* it writes it to its own log, and
 takes the next batch only when that write is done. A follower answers when its own write is done. An entry is committed
 when a quorum has it on disk; its client is answered when the leader begins its next batch, or at once if it is idle.
+
+Where members and clients share one machine, as in a validation, they also wait for each other's use of its processors
+(:class:`SharedMachine`). What a step takes by itself is in its own cost already; only the waiting is added.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshlab.simulate.processors import Loop, Processors, Then, nothing
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -21,18 +26,38 @@ Draw = Callable[[], float]
 
 
 @dataclass(frozen=True)
+class SharedMachine:
+    """One machine for all members, the clients' one program and the relays' one; seconds of processor.
+
+    ``client``: a put, in the clients' program. ``serve``: a call, in the leader, without its log. ``store``: an entry,
+    in any member: its log and its state. ``message``: one between members, at either end. ``relay``: one passed on.
+    ``turn``: for how long a program keeps a processor when others wait. ``choose(n)`` draws whose turn is next.
+    ``pace(time)``: how fast the machine is then; 1 is as usual.
+    """
+
+    processors: int
+    turn: float
+    choose: Callable[[int], int]
+    pace: Callable[[float], float]
+    client: float
+    serve: float
+    store: float
+    message: float
+    relay: float = 0.0
+
+
+@dataclass(frozen=True)
 class Costs:
     """What each part of the way takes, drawn anew each time; seconds.
 
-    ``overhead``: a client's round trip to the leader without any disk. ``work``: for how long a put keeps the next one
-    from beginning (processor time that only one can have; it delays the others, not the put itself). ``fsync``: a
-    synchronous write. ``hop``: one way between two members.
+    ``overhead``: a client's round trip to the leader without any disk. ``fsync``: a synchronous write. ``hop``: one way
+    between two members. ``shared``: the machine that all share; None: nobody waits for a processor.
     """
 
     overhead: Draw
-    work: Draw
     fsync: Draw
     hop: Draw
+    shared: SharedMachine | None = None
 
 
 @dataclass
@@ -58,8 +83,8 @@ class CommitPath:
         self.delivered = 0
         self.sent = 0
         self.waiting: list[tuple[int, float, float]] = []  # client, when it began, its way back
-        self._free_at = 0.0
-        self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
+        self._use = _Use(costs.shared, self._at) if costs.shared is not None else _NoUse()
+        self._agenda: list[tuple[float, int, Then]] = []
         self._count = 0
         self._latencies: list[float] = []
         for client in range(clients):
@@ -74,21 +99,23 @@ class CommitPath:
             action(time)
         return np.asarray(self._latencies[:puts])
 
-    def _at(self, time: float, action: Callable[[float], None]) -> None:
+    def _at(self, time: float, action: Then) -> None:
         self._count += 1
         heapq.heappush(self._agenda, (time, self._count, action))
 
-    def _put(self, client: int) -> Callable[[float], None]:
+    def _put(self, client: int) -> Then:
         def begin(now: float) -> None:
-            start = max(now, self._free_at)
-            self._free_at = start + self.costs.work()
-            overhead = self.costs.overhead()
-            self._at(start + overhead / 2, lambda time: propose(time, overhead / 2))
+            half = self.costs.overhead() / 2
 
-            def propose(time: float, back: float) -> None:
-                self.waiting.append((client, now, back))
+            def propose(time: float) -> None:
+                self.waiting.append((client, now, half))
                 self.logs[0].known += 1
                 self._leader_batch(time)
+
+            def arrive(time: float) -> None:
+                self._use.intake(time, propose)
+
+            self._use.client(now, lambda time: self._at(time + half, arrive))
 
         return begin
 
@@ -99,17 +126,24 @@ class CommitPath:
         self._deliver(now)
         if leader.known == leader.written:
             return
-        batch, leader.busy = leader.known, True
-        for i in range(1, len(self.logs)):
-            self._at(now + self.costs.hop(), self._append(i, batch))
+        size, batch, leader.busy = leader.known - leader.written, leader.known, True
+
+        def begun(time: float) -> None:
+            for i in range(1, len(self.logs)):
+                self._send(time, (0, i), self._append(i, batch))
+            self._at(time + self.costs.fsync(), written)
 
         def written(time: float) -> None:
             leader.busy, leader.written, self.match[0] = False, batch, batch
             self._leader_batch(time)
 
-        self._at(now + self.costs.fsync(), written)
+        self._use.log(now, size, len(self.logs) - 1, begun)
 
-    def _append(self, i: int, batch: int) -> Callable[[float], None]:
+    def _send(self, now: float, ends: tuple[int, int], arrive: Then) -> None:
+        """One message to another member."""
+        self._use.relay(now, ends, lambda time: self._at(time + self.costs.hop(), arrive))
+
+    def _append(self, i: int, batch: int) -> Then:
         def arrive(now: float) -> None:
             self.logs[i].known = max(self.logs[i].known, batch)
             self._follower_batch(i, now)
@@ -120,14 +154,18 @@ class CommitPath:
         log = self.logs[i]
         if log.busy or log.known == log.written:
             return
-        batch, log.busy = log.known, True
+        size, batch, log.busy = log.known - log.written, log.known, True
 
         def written(time: float) -> None:
             log.busy, log.written = False, batch
-            self._at(time + self.costs.hop(), lambda later: self._acknowledged(i, batch, later))
+            self._use.state(time, size)
+            self._send(time, (i, 0), answered)
             self._follower_batch(i, time)
 
-        self._at(now + self.costs.fsync(), written)
+        def answered(time: float) -> None:
+            self._use.message(time, lambda free: self._acknowledged(i, batch, free))
+
+        self._use.log(now, size, 2, lambda time: self._at(time + self.costs.fsync(), written))
 
     def _acknowledged(self, i: int, batch: int, now: float) -> None:
         self.match[i] = max(self.match[i], batch)
@@ -139,18 +177,91 @@ class CommitPath:
         while self.delivered < committed:
             client, began, back = self.waiting[self.delivered - self.sent]
             self.delivered += 1
-            self._at(now + back, self._answered(client, began))
+            self._use.answer(now, self._on_its_way(client, began, back))
         done = self.delivered - self.sent
         if done > 1000:  # forget what was answered
             del self.waiting[:done]
             self.sent = self.delivered
 
-    def _answered(self, client: int, began: float) -> Callable[[float], None]:
+    def _on_its_way(self, client: int, began: float, back: float) -> Then:
+        def leave(now: float) -> None:
+            self._at(now + back, self._answered(client, began))
+
+        return leave
+
+    def _answered(self, client: int, began: float) -> Then:
         def end(now: float) -> None:
             self._latencies.append(now - began)
             self._at(now + self.pause, self._put(client))
 
         return end
+
+
+class _NoUse:
+    """Processors enough: nobody waits."""
+
+    def client(self, now: float, then: Then) -> None:
+        then(now)
+
+    intake = answer = message = client
+
+    def relay(self, now: float, ends: tuple[int, int], then: Then) -> None:
+        then(now)
+
+    def log(self, now: float, size: int, messages: int, then: Then) -> None:
+        then(now)
+
+    def state(self, now: float, size: int) -> None:
+        pass
+
+
+class _Use:
+    """Who takes how much of the shared machine.
+
+    Half of what an entry costs is its log and half its state, in each member; half of a call is taking it in and half
+    answering it.
+    """
+
+    def __init__(self, shared: SharedMachine, at: Callable[[float, Then], None]) -> None:
+        self._shared = shared
+        self._processors = Processors(shared.processors, shared.turn, at, shared.choose, shared.pace)
+        self._clients = Loop(self._processors, shared.client)
+        self._intake = Loop(self._processors, shared.serve / 2)
+        self._answers = Loop(self._processors, shared.serve / 2 + shared.store / 2)
+        self._relays = Loop(self._processors, shared.relay)
+
+    def client(self, now: float, then: Then) -> None:
+        """A put in the clients' program: an answer taken in, and the next begun."""
+        self._clients.take(now, then)
+
+    def intake(self, now: float, then: Then) -> None:
+        """A put taken in by the leader."""
+        self._intake.take(now, then)
+
+    def answer(self, now: float, then: Then) -> None:
+        """An entry put into the leader's state, and its client answered."""
+        self._answers.take(now, then)
+
+    def relay(self, now: float, ends: tuple[int, int], then: Then) -> None:
+        """A message through the relays."""
+        if self._shared.relay:
+            self._relays.take(now, then, ends)
+        else:
+            then(now)
+
+    def message(self, now: float, then: Then) -> None:
+        """An answer taken in by the leader."""
+        self._processors.take(now, self._shared.message, then)
+
+    def log(self, now: float, size: int, messages: int, then: Then) -> None:
+        """A batch in a member's log, and the messages about it that the member takes in or sends."""
+        others = (size - 1) * self._shared.store / 2
+        own = self._shared.store / 2 + messages * self._shared.message
+        self._processors.take(now, others, nothing, lambda time: self._processors.take(time, own, then))
+
+    def state(self, now: float, size: int) -> None:
+        """A batch put into a follower's state: nobody waits for it."""
+        self._processors.take(now, size * self._shared.store / 2, nothing)
 
 
 def put_latencies(
@@ -160,7 +271,7 @@ def put_latencies(
 
     Examples
     --------
-    >>> calm = Costs(overhead=lambda: 1e-3, work=lambda: 0.0, fsync=lambda: 2e-3, hop=lambda: 5e-3)
+    >>> calm = Costs(overhead=lambda: 1e-3, fsync=lambda: 2e-3, hop=lambda: 5e-3)
     >>> float(put_latencies(3, 1, calm, 10).max())  # 1 ms of overhead, 2 x 5 ms of way, 2 ms on the follower's disk
     0.013
     """

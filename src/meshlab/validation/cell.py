@@ -18,7 +18,7 @@ from typing import Any
 from meshlab.validation import api_trials, commit, etcd_trials, mesh_trials, vault_trials
 from meshlab.validation.api_model import ApiModel
 from meshlab.validation.etcd_model import SIMULATED, EtcdModel
-from meshlab.validation.machine import Machine, description, measured
+from meshlab.validation.machine import Machine, ProcessorUse, description, measured
 from meshlab.validation.mesh_model import MeshModel
 from meshlab.validation.setting import Setting
 from meshlab.validation.statistics import compare, quantiles, share
@@ -79,7 +79,8 @@ async def real_side(setting: Setting, *, progress: bool = True) -> Document:
         "when": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "versions": versions(setting),
         "machine": description() | {"load": [round(load_before, 1), round(os.getloadavg()[0], 1)]},
-        "inputs": {k: [round(v * 1000, 3) for v in vs] for k, vs in asdict(machine).items()},
+        "inputs": {k: [round(v * 1000, 3) for v in vs] for k, vs in machine.samples().items()},
+        "use": asdict(machine.use) if machine.use is not None else {},
         "real": _seen(seen),
     }
 
@@ -138,8 +139,9 @@ def kept(machine: Machine) -> Machine:
     grid = (np.arange(KEPT) + 0.5) / KEPT
     if not machine.ask:
         return machine
-    samples = {name: np.quantile(sample, grid) for name, sample in asdict(machine).items() if sample}
-    return Machine(**{name: [round(float(v), 6) for v in sample] for name, sample in samples.items()})
+    samples = {name: np.quantile(sample, grid) for name, sample in machine.samples().items()}
+    rounded = {name: [round(float(v), 6) for v in sample] for name, sample in samples.items()}
+    return Machine(**rounded, use=machine.use)
 
 
 def _ms(value: Any, digits: int | None) -> list[float]:
@@ -163,7 +165,8 @@ def _seen(found: Iterable[Any]) -> Document:
 def simulated_side(document: Document, simulate: int = SIMULATED) -> Document:
     """Gives the samples of the simulated side, computed now from the document's setting and inputs."""
     setting = Setting(**document["setting"])
-    machine = Machine(**{k: [v / 1000 for v in vs] for k, vs in document["inputs"].items()})
+    use = ProcessorUse(**document["use"]) if document.get("use") else None
+    machine = Machine(**{k: [v / 1000 for v in vs] for k, vs in document["inputs"].items()}, use=use)
     return _seen(_model(setting, machine, simulate, document["versions"]))
 
 

@@ -1,22 +1,23 @@
 """Commit latency: puts of closed-loop clients to a real leader, and the same through the simulated commit path.
 
 What is measured beforehand, on a group of one member: the round trip of one client (put), the time of a synchronous
-write, and the time between two answers while as many clients as there will be write: the processor's share of a put.
-Replication itself is never measured beforehand.
+write, and how much processor a put and a call take while as many clients as there will be make them. Replication
+itself is never measured beforehand: a follower is taken to store an entry at the cost at which the one member did.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meshlab.simulate.commit_latency import Costs, put_latencies
+from meshlab.simulate.commit_latency import Costs, SharedMachine, put_latencies
 from meshlab.validation import machine as probes
+from meshlab.validation import processor_use
 from meshlab.validation.etcd_group import EtcdProcesses
-from meshlab.validation.machine import Machine
+from meshlab.validation.machine import PACE_S, Machine, ProcessorUse
 from meshlab.validation.setting import Setting
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 """Inputs are measured before each fifth of the real puts: on a machine that others use too, a minute changes much."""
-ALONE_PUTS, BUSY_PUTS = 120, 640
+ALONE_PUTS = 120
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,16 @@ class Latencies:
 
 
 async def real(setting: Setting, folder: Path) -> tuple[Machine, Latencies]:
-    """Measures the inputs and the group's puts in turn; no fault.
-
-    The one-member group is stopped (SIGSTOP) while the other is measured, and the other way round.
-    """
+    """Measures the inputs and the group's puts in turn; no fault. The one that is not measured is idle meanwhile."""
     alone = EtcdProcesses(probes.one_member(setting), folder / "alone")
     group = EtcdProcesses(setting, folder / "group")
-    inputs, found = Machine([], [], []), Latencies([])
+    inputs, used, found = Machine([], [], []), [], Latencies([])
     try:
         await alone.start()
         await group.start()
         for _ in range(ROUNDS):
             await _measure(alone, inputs, setting, folder / "alone")
+            used.append(await processor_use.measured(alone, setting, folder / "alone"))
             leader, _ = await group.settled()
             found.latencies.extend(
                 await probes.put_latencies(
@@ -55,18 +54,15 @@ async def real(setting: Setting, folder: Path) -> tuple[Machine, Latencies]:
             )
     finally:
         await asyncio.gather(alone.close(), group.close())
-    return inputs, found
+    return replace(inputs, use=processor_use.typical(used)), found
 
 
 async def _measure(alone: EtcdProcesses, inputs: Machine, setting: Setting, folder: Path) -> None:
-    """Adds to the inputs: writes, calls, puts of one client, and the time between answers."""
+    """Adds to the inputs: writes, calls, and puts of one client."""
     inputs.fsync.extend(probes.fsync_times(folder, ALONE_PUTS))
     inputs.together.extend(await probes.fsync_times_together(folder, setting.members, ALONE_PUTS))
     inputs.ask.extend(await probes.ask_times(alone, ALONE_PUTS))
     inputs.put.extend(await probes.put_latencies(alone, 0, 1, ALONE_PUTS, folder))
-    if setting.clients > 1:
-        busy = sorted(put.end for put in await probes.puts(alone, 0, setting.clients, BUSY_PUTS, folder))
-        inputs.work.extend(b - a for a, b in pairwise(busy))
 
 
 def simulated(setting: Setting, machine: Machine, count: int, etcd: str) -> Latencies:
@@ -101,4 +97,29 @@ def _costs(setting: Setting, machine: Machine, etcd: tuple[int, ...], rng: np.ra
         return setting.link_delay + jitter + 0.5 * of(machine.ask)
 
     disk = machine.together if setting.members > 1 else fsync
-    return Costs(lambda: of(rest), lambda: of(machine.work) if machine.work else 0.0, lambda: of(disk), hop)
+    return Costs(lambda: of(rest), lambda: of(disk), hop, _shared(machine.use, rng))
+
+
+def _shared(use: ProcessorUse | None, rng: np.random.Generator) -> SharedMachine | None:
+    """A put is a call and an entry stored; a call is a message taken in and one sent."""
+    if use is None:
+        return None
+    return SharedMachine(
+        processors=use.processors,
+        turn=use.turn,
+        choose=lambda n: int(rng.integers(n)),
+        pace=_pace(use, rng),
+        client=use.client,
+        serve=use.ask,
+        store=max(0.0, use.put - use.ask),
+        message=use.ask / 2,
+        relay=use.relay,
+    )
+
+
+def _pace(use: ProcessorUse, rng: np.random.Generator) -> Callable[[float], float]:
+    """The measured paces one after the other, again and again, from one that is drawn."""
+    if not use.paces:
+        return lambda time: 1.0
+    first, paces = int(rng.integers(len(use.paces))), use.paces
+    return lambda time: paces[(first + int(time / PACE_S)) % len(paces)]

@@ -9,7 +9,7 @@ import asyncio
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,27 @@ RECORD_BYTES = 256
 WRITES = 300
 ROUND_TRIPS = 200
 ASK_FEWER_ABOVE_S = 0.02
+WRITTEN = "latency-puts"
+PACE_S = 0.01
+
+
+@dataclass(frozen=True)
+class ProcessorUse:
+    """Seconds of processor, while as many clients as there will be call a group of one member.
+
+    ``put``, ``ask``: of the member, for a put and for a call that needs no log. ``client``: of the writers' program,
+    for a put. ``relay``: for a message through the relays. ``turn``: for how long the member's threads run at a time.
+    ``processors``: how many there are. ``paces``: puts done in each 10 ms one after the other, the usual number being
+    1; empty with one client.
+    """
+
+    put: float
+    ask: float
+    client: float
+    relay: float
+    turn: float
+    processors: int
+    paces: list[float]
 
 
 @dataclass(frozen=True)
@@ -29,28 +50,20 @@ class Machine:
 
     ``fsync``: appending a record of 256 bytes and fdatasync. ``ask``: a call to one member that needs no disk, over a
     link like those between members, without the delay set on it.
-    ``put``: a put to a one-member group, one closed-loop client. ``work``: between two answers while as many clients
-    as there will be write to a one-member group (only for commit latency). ``together``: like
-    ``fsync``, while as many others as the group has members do the same on the same disk (only for commit latency).
+    ``put``: a put to a one-member group, one closed-loop client. ``together``: like ``fsync``, while as many others as
+    the group has members do the same on the same disk. ``use``: of the processors (both only for commit latency).
     """
 
     fsync: list[float]
     ask: list[float]
     put: list[float]
-    work: list[float] = field(default_factory=list)
     together: list[float] = field(default_factory=list)
+    use: ProcessorUse | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Medians and p99 in milliseconds, for the record."""
-        return {name: spread_ms(sample) for name, sample in asdict(self).items() if sample}
-
-
-def spread_ms(sample: list[float]) -> dict[str, float]:
-    """Size, p50, p90 and p99 of a sample of seconds, in milliseconds."""
-    import numpy as np
-
-    p50, p90, p99 = (round(float(v) * 1000, 3) for v in np.quantile(sample, (0.5, 0.9, 0.99)))
-    return {"n": len(sample), "p50_ms": p50, "p90_ms": p90, "p99_ms": p99}
+    def samples(self) -> dict[str, list[float]]:
+        """The samples by name, those that are empty left out."""
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "use"}
+        return {name: sample for name, sample in named.items() if sample}
 
 
 def description() -> dict[str, Any]:
@@ -151,7 +164,7 @@ async def puts(
 ) -> list[writers.Put]:
     """Has closed-loop writers put to one member; gives the puts that were done, the first of them left out."""
     each = -(-count // clients)
-    path = folder / "latency-puts"
+    path = folder / WRITTEN
     targets = [group.client_address(member)] * clients
     orders = writers.Orders(targets, str(path), 30.0, 0.0, each + -(-each // 10))
     child = await group.table.spawn("writers", writers.command(orders), log=folder / "writers.log")

@@ -3,7 +3,8 @@
     python -m meshlab.validation.writers '{"targets": [["127.0.0.1", 2379]], ...}'
 
 A line for each put goes to a file: writer, start, end (seconds of the machine's monotonic clock, which all processes
-share), and 1 if it was acknowledged. The process ends with its parent.
+share), and 1 if it was acknowledged. The last line is the processor time that the puts took, and how many there were.
+The process ends with its parent.
 """
 
 from __future__ import annotations
@@ -59,6 +60,15 @@ def read(path: Path, since: int = 0) -> list[Put]:
     return found
 
 
+def processor_time(path: Path) -> tuple[float, int]:
+    """Gives the seconds of processor that the puts on file took, and how many puts; (0, 0) before they are done."""
+    for line in reversed(path.read_text().splitlines()):
+        word, *numbers = line.split()
+        if word == "took":
+            return float(numbers[0]), int(numbers[1])
+    return 0.0, 0
+
+
 def command(orders: Orders) -> list[str]:
     """The command line of a process that does it."""
     return [sys.executable, "-m", "meshlab.validation.writers", json.dumps(asdict(orders))]
@@ -84,7 +94,9 @@ async def _all(orders: Orders) -> None:
     callers = {place: EtcdCaller(*place) for place in dict.fromkeys(places)}
     with Path(orders.output).open("w", buffering=1) as out:
         try:
+            before = time.process_time()
             await asyncio.gather(*(_write(k, callers[place], orders, out) for k, place in enumerate(places)))
+            out.write(f"took {time.process_time() - before:.6f} {orders.puts * len(places)}\n")
         finally:
             for caller in callers.values():
                 await caller.close()

@@ -1,0 +1,129 @@
+"""How much processor a call takes, measured beforehand on a group of one member: on one machine all parts share it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from meshlab.validation import machine as probes
+from meshlab.validation import writers
+from meshlab.validation.etcd_calls import EtcdCaller
+from meshlab.validation.machine import PACE_S, ProcessorUse
+
+if TYPE_CHECKING:
+    from meshlab.validation.etcd_group import EtcdProcesses
+    from meshlab.validation.setting import Setting
+
+CALLS = 640
+MANY_PUTS = 4000
+RELAYED_CALLS = 160
+
+
+class _Ran(NamedTuple):
+    """Seconds of processor, and in how many turns."""
+
+    seconds: float
+    turns: int
+
+    def __sub__(self, other: _Ran) -> _Ran:
+        return _Ran(self.seconds - other.seconds, self.turns - other.turns)
+
+
+def typical(found: list[ProcessorUse]) -> ProcessorUse:
+    """Gives the median of each, and all the paces."""
+    from statistics import median
+
+    single = ("put", "ask", "client", "relay", "turn")
+    middle = {name: median(getattr(use, name) for use in found) for name in single}
+    paces = [pace for use in found for pace in use.paces]
+    return ProcessorUse(**middle, processors=found[0].processors, paces=paces)
+
+
+async def measured(alone: EtcdProcesses, setting: Setting, folder: Path) -> ProcessorUse:
+    """Measures a group of one member that is running."""
+    before = _ran(alone)
+    several = setting.clients > 1
+    done = await probes.puts(alone, 0, setting.clients, MANY_PUTS if several else CALLS, folder)
+    member = _ran(alone) - before
+    client, puts = writers.processor_time(folder / probes.WRITTEN)
+    return ProcessorUse(
+        put=member.seconds / puts,
+        ask=await _asks(alone, setting.clients),
+        client=client / puts,
+        relay=await _relayed(alone, setting),
+        turn=member.seconds / max(1, member.turns),
+        processors=os.cpu_count() or 1,
+        paces=_paces([put.end for put in done]) if several else [],
+    )
+
+
+def _paces(ends: list[float]) -> list[float]:
+    """How many ended in each 10 ms, the median being 1; at least half a put, since no work takes for ever."""
+    import numpy as np
+
+    edges = np.arange(min(ends), max(ends), PACE_S)
+    if len(edges) < 3:
+        return []
+    counts, _ = np.histogram(ends, edges)
+    usual = float(np.median(counts))
+    return [round(max(0.5, float(count)) / max(0.5, usual), 3) for count in counts]
+
+
+async def _asks(alone: EtcdProcesses, clients: int) -> float:
+    before = _ran(alone)
+    made = await _calls([alone.caller(0)] * clients, CALLS)
+    return (_ran(alone) - before).seconds / made
+
+
+async def _calls(callers: list[EtcdCaller], count: int) -> int:
+    """Lets each caller ask again and again; gives how many calls that were."""
+    each = -(-count // len(callers))
+
+    async def ask(caller: EtcdCaller) -> None:
+        for _ in range(each):
+            await caller.standing(5.0)
+
+    await asyncio.gather(*(ask(caller) for caller in callers))
+    return each * len(callers)
+
+
+async def _relayed(alone: EtcdProcesses, setting: Setting) -> float:
+    """Of this process, which holds the relays: what a call costs over them more than directly, for each message."""
+    if alone.fabric is None:
+        return 0.0
+    connections = 2 * (setting.members - 1)
+    took = []
+    for far in (False, True):
+        callers = [
+            alone.far_caller(0) if far else EtcdCaller(*alone.client_address(0)) for _ in range(connections)
+        ]
+        await _calls(callers, connections)  # opens the connections
+        before = time.process_time()
+        made = await _calls(callers, RELAYED_CALLS)
+        took.append((time.process_time() - before) / made)
+        await asyncio.gather(*(caller.close() for caller in callers))
+    return max(0.0, took[1] - took[0]) / 2
+
+
+def _ran(alone: EtcdProcesses) -> _Ran:
+    """What the member has used of the processors so far."""
+    pid = next(child.pid for child in alone.table.running() if child.name == alone.names[0])
+    threads = Path(f"/proc/{pid}/task")
+    if not threads.exists():
+        import psutil
+
+        process = psutil.Process(pid)
+        times, switches = process.cpu_times(), process.num_ctx_switches()
+        return _Ran(times.user + times.system, switches.voluntary + switches.involuntary)
+    total = _Ran(0.0, 0)
+    for thread in threads.iterdir():
+        with contextlib.suppress(OSError):  # it has just ended
+            ran, _, turns = (
+                (thread / "schedstat").read_text().split()
+            )  # nanoseconds, and turns (sched-stats.rst)
+            total = _Ran(total.seconds + int(ran) / 1e9, total.turns + int(turns))
+    return total
