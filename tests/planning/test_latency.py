@@ -59,7 +59,11 @@ def test_entries_that_come_while_the_leader_writes_share_the_next_write() -> Non
 
 
 @given(
-    st.integers(0, 5), st.integers(0, 60), st.sampled_from([0.3, 3.0, 30.0]), st.booleans(), st.integers(0, 99)
+    st.integers(0, 5),
+    st.integers(0, 60),
+    st.sampled_from([0.3, 3.0, 30.0]),
+    st.booleans(),
+    st.integers(0, 99),
 )
 @settings(max_examples=60, deadline=None)
 def test_commits_under_load_are_those_of_the_readable_twin_to_the_bit(
