@@ -20,6 +20,7 @@ from meshlab.commands import (
     holding,
     incidents,
     planning,
+    report,
     road,
     validation,
 )
@@ -45,7 +46,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "cost": planning.cost,
     "explore": explore.explore,
     "advise": planning.advise,
-    "report": planning.report,
+    "report": report.report,
     "plan": bringup.plan,
     "apply": bringup.apply,
     "destroy": bringup.destroy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -296,3 +297,95 @@ def test_explore_tells_a_person_what_to_do_and_what_was_not_chosen(meshlab: Call
     assert "service-minutes a year for each dollar a month" in done.stdout
     assert "not zones=1: " in done.stdout
     assert "the rule: " in done.stdout
+
+
+def test_report_limits_its_search_and_names_what_rejected_each_design(
+    meshlab: Callable[..., Done], tmp_path: Path
+) -> None:
+    page = tmp_path / "plan.md"
+    done = meshlab(
+        *("report", REFERENCE, "-o", str(page), "--samples", "200", "--load", "1550"),
+        *("--vary", "vault=masters,workers", "--vary", "zones=3,regions", "--vary", "masters=3,5"),
+        *("--budget", "2300", "--max-latency", "etcd-put=20ms", "--min-availability", "etcd=0.99"),
+    )
+    assert done.returncode == 0
+    assert "design 1 of 8" in done.stderr
+    text = page.read_text(encoding="utf-8")
+    plain = re.sub(r"\[([^\]]*)\]\(#[^)]*\)", r"\1", text)
+    limits = plain.split("What every design was asked to keep to")[1].split("designs are rejected")[0]
+    verdicts = {row.split("|")[1].strip(): row.split("|")[6].strip() for row in _rows(limits)}
+    assert {name for name, verdict in verdicts.items() if verdict == "binds"} == {
+        "load vault-write",
+        "max-latency etcd-put",
+        "budget",
+    }
+    assert verdicts["min-availability etcd"] == verdicts["load etcd-put"] == "keeps nothing out"
+    out = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in _rows(plain.split(limits)[1])}
+    assert out["today"] == "load vault-write"
+    assert out["masters=5, vault=workers"] == "budget"
+    assert out["zones=regions, vault=workers"] == "max-latency etcd-put"
+    assert "vault=workers" not in out
+
+
+def _rows(text: str) -> list[str]:
+    """The rows of a Markdown table, its heading left out."""
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    return [row for row in rows[2:] if not row.startswith("|-")]
+
+
+def test_explore_and_report_search_the_same_designs_with_the_same_limits(
+    meshlab: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from meshlab.planning import explore as planning_explore
+
+    asked: list[dict[str, object]] = []
+    real = planning_explore.explore
+
+    def noted(topology: object, varied: object, **named: object) -> object:
+        asked.append({"varied": varied, **{k: v for k, v in named.items() if k != "progress"}})
+        return real(topology, varied, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(planning_explore, "explore", noted)
+    words = (
+        *("--vary", "masters=3", "--budget", "2300", "--max-latency", "etcd-put=20ms", "--load", "50"),
+        *("--min-availability", "etcd=0.99", "--service", "etcd", "--horizon", "3y", "--seed", "4"),
+    )
+    assert meshlab("explore", REFERENCE, *words).returncode == 0
+    assert (
+        meshlab("report", REFERENCE, "-o", str(tmp_path / "p.md"), "--samples", "100", *words).returncode == 0
+    )
+    first, second = asked
+    assert first == second
+    assert first["service"] == "etcd" and first["load"] == 50.0
+
+
+def test_limits_without_a_search_are_refused_before_anything_is_computed(
+    meshlab: Callable[..., Done], tmp_path: Path
+) -> None:
+    page = tmp_path / "plan.html"
+    done = meshlab("report", REFERENCE, "-o", str(page), "--budget", "2000", "--service", "etcd", "--json")
+    assert done.returncode == 2
+    assert "--budget" in done.stderr and "--service" in done.stderr and "--vary all" in done.stderr
+    assert not page.exists()
+    for words, hint in (
+        (("--max-latency", "etcd-putt=5ms"), "did you mean 'etcd-put'"),
+        (("--min-availability", "etcd=2"), "between 0 and 1"),
+        (("--service", "etdc"), "did you mean 'etcd'"),
+    ):
+        done = meshlab("report", REFERENCE, "-o", str(page), "--vary", "masters=3", *words)
+        assert done.returncode == 2 and hint in done.stderr
+        assert "design 1 of" not in done.stderr
+
+
+def test_explore_under_load_rejects_what_cannot_carry_it(meshlab: Callable[..., Done]) -> None:
+    words = ("explore", REFERENCE, "--vary", "vault=masters,workers", "--samples", "300", "--load", "1550")
+    done = meshlab(*words, "--json")
+    assert done.returncode == 0
+    document = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"no JSON: {word}"))
+    today, moved = document["designs"]
+    assert (document["load_per_s"], today["rejected"]["constraint"]) == (1550.0, "load vault-write")
+    assert today["missed"] == ["load vault-write"] and moved["rejected"] is None
+    assert today["latency_p99_s"]["vault-write"]["value"] is None
+    told = meshlab(*words).stdout
+    assert "p99 at 1550 requests of each kind a second, one kind at a time" in told
+    assert "recommended: vault=workers" in told

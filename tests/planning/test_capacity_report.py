@@ -18,7 +18,7 @@ from meshlab.availability import availability
 from meshlab.model import Topology
 from meshlab.model.spec import data_file, reference
 from meshlab.planning import monthly_cost
-from meshlab.planning.explore import explore
+from meshlab.planning.explore import explore, limits
 from meshlab.planning.report import (
     STEPS,
     Answers,
@@ -208,9 +208,34 @@ def test_texts_of_a_design_cannot_break_the_page(found: Answers) -> None:
 def test_an_exploration_stands_after_the_changes(report: Report) -> None:
     titles = [section.title for section in report.sections]
     assert titles.index("Which design of those searched?") == titles.index("What would a change buy?") + 1
-    (table,) = [b for b in report.sections[-2].blocks if isinstance(b, Table)]
+    table, _ = [b for b in report.sections[-2].blocks if isinstance(b, Table)]
     assert [plain(row[0]) for row in table.rows] == ["today", "spare-workers=1"]
     assert plain(table.rows[1][-1]) == "recommended"
+
+
+def test_the_plan_says_which_limits_bound_and_which_designs_each_rejected(found: Answers) -> None:
+    asked = limits(24, 2_300, ["etcd=0.99"], ["etcd-put=20ms"], ["etcd"])
+    searched = explore(
+        reference(), ["masters=3,5", "zones=3,regions"], asked=asked, load=100.0, samples=WORLDS
+    )
+    plan = capacity_plan(found, design="reference.yaml", exploration=searched)
+    limit = {plain(row[0]): [plain(cell) for cell in row[1:]] for row in rows(plan, "What every design")}
+    assert limit["budget"] == ["at most 2,300 USD a month (median)", "2", "1", "1", "binds"]
+    assert limit["max-latency etcd-put"] == ["p99 at most 20 ms", "2", "2", "1", "binds"]
+    assert limit["min-availability etcd"][1:] == ["0", "0", "0", "keeps nothing out"]
+    assert limit["load api-write"][0] == "100 requests a second are carried"
+    out = {
+        plain(row[0]): [plain(cell) for cell in row[1:]] for row in rows(plan, "3 of 4 designs are rejected")
+    }
+    assert {name: (by, too) for name, (by, _, too) in out.items()} == {
+        "masters=5": ("budget", ""),
+        "zones=regions": ("max-latency etcd-put", ""),
+        "masters=5, zones=regions": ("max-latency etcd-put", "budget"),
+    }
+    assert "the budget is 2,300" in out["masters=5"][1]
+    page = parsed(html(plan))
+    assert re.findall(r"(?<![\w.\-/])\d", " ".join(page.bare)) == []
+    assert numbers_of_markdown(markdown(plan)) == [(x.text, x.target[1:]) for x in page.links if x.number]
 
 
 def test_a_change_is_shown_beside_the_design(report: Report) -> None:

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from meshlab.model import Disk, Distribution, Topology
 from meshlab.model.spec import reference
@@ -53,6 +56,54 @@ def test_entries_that_come_while_the_leader_writes_share_the_next_write() -> Non
     wait, commit = commit_under_load(arrivals, np.full(4, 1.0), nothing, nothing, nothing, 1)
     assert wait == pytest.approx([0.0, 0.9, 0.8, 0.7])
     assert commit == pytest.approx([1.0, 1.0, 1.0, 1.0])
+
+
+@given(
+    st.integers(0, 5),
+    st.integers(0, 60),
+    st.sampled_from([0.3, 3.0, 30.0]),
+    st.booleans(),
+    st.integers(0, 99),
+)
+@settings(max_examples=60, deadline=None)
+def test_commits_under_load_are_those_of_the_readable_twin_to_the_bit(
+    followers: int, entries: int, rate: float, cut: bool, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    arrivals, own = np.cumsum(rng.exponential(1 / rate, entries)), rng.random(entries)
+    there, disks, back = rng.random((3, followers, entries))
+    if cut and followers:
+        there[0] = np.inf
+    quorum = (followers + 1) // 2 + 1
+    quick = commit_under_load(arrivals, own, there, disks, back, quorum)
+    plain = batch_by_batch(arrivals, own, there, disks, back, quorum)
+    assert [x.tolist() for x in quick] == [x.tolist() for x in plain]
+
+
+def batch_by_batch(
+    arrivals: NDArray[np.float64],
+    own: NDArray[np.float64],
+    there: NDArray[np.float64],
+    disks: NDArray[np.float64],
+    back: NDArray[np.float64],
+    quorum: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`commit_under_load` as one would say it: entry by entry, the largest of what has to be waited for."""
+    followers, wait, commit = range(len(there)), np.empty(len(arrivals)), np.empty(len(arrivals))
+    free, idle = 0.0, [0.0] * len(there)
+    first, batch = 0, 0
+    while first < len(arrivals):
+        start = max(free, arrivals[first])
+        taken = [entry for entry in range(first, len(arrivals)) if arrivals[entry] <= start]
+        free = start + own[batch]
+        for i in followers:
+            idle[i] = max(start + there[i][batch], idle[i]) + disks[i][batch]
+        answers = sorted(idle[i] + back[i][batch] for i in followers)
+        committed = max(free, answers[quorum - 2]) if quorum > 1 else free
+        for entry in taken:
+            wait[entry], commit[entry] = start - arrivals[entry], committed - start
+        first, batch = first + len(taken), batch + 1
+    return wait, commit
 
 
 def test_one_client_alone_sees_what_the_simulators_commit_path_gives() -> None:

@@ -1,21 +1,19 @@
-"""Commands that answer planning questions: latency, capacity, cost, advise; report has all of them."""
+"""Commands that answer planning questions: latency, capacity, cost, advise."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, say, table, topology_of
+from meshlab.commands.output import Json, Spec, answer, table, topology_of
+from meshlab.commands.search import ahead
 
 if TYPE_CHECKING:
     from meshlab.model import Estimate, RaftGroup, Topology
     from meshlab.planning import Fit, Recovery, Resource
     from meshlab.planning.advise import Action, Advice
-    from meshlab.planning.explore import Exploration
     from meshlab.planning.latency import Choice, Latency, TunnelCost
     from meshlab.planning.tables import Row
 
@@ -193,13 +191,13 @@ def capacity(
     from meshlab.planning import fits, forecast, recoveries
 
     topology = topology_of(spec)
-    ahead = _ahead(horizon)
+    seconds = ahead(horizon)
     start = time.perf_counter()
     tight = [fit for fit in fits(topology) if not fit.fits]
-    resources = forecast(topology, horizon=ahead, samples=samples, seed=seed)
+    resources = forecast(topology, horizon=seconds, samples=samples, seed=seed)
     back = recoveries(topology, samples=samples, seed=seed)
     document = {
-        "horizon_s": ahead,
+        "horizon_s": seconds,
         "worlds": samples,
         "seed": seed,
         "does_not_fit": [asdict(fit) for fit in tight],
@@ -208,31 +206,6 @@ def capacity(
         "elapsed_s": time.perf_counter() - start,
     }
     answer(document, as_json, "" if as_json else _capacity_told(tight, resources, back, horizon))
-
-
-def _search(topology: Topology, vary: list[str] | None, ahead: float, seed: int) -> Exploration | None:
-    """Searches designs for the plan where it is asked for; `--vary all` varies everything that applies."""
-    if not vary:
-        return None
-    from meshlab.planning.explore import Limits, explore
-    from meshlab.planning.explore.measures import DAYS_PER_MONTH
-
-    def told(done: int, count: int, name: str) -> None:
-        if done % 10 == 0:
-            say(f"design {done + 1} of {count}: {name}")
-
-    asked = Limits(horizon=ahead / 86_400 / DAYS_PER_MONTH)
-    return explore(topology, [] if vary == ["all"] else vary, asked=asked, seed=seed, progress=told)
-
-
-def _ahead(horizon: str) -> float:
-    from meshlab.model.errors import InputError
-    from meshlab.model.units import UnitError, parse
-
-    try:
-        return parse(horizon, "duration")
-    except UnitError as error:
-        raise InputError.single("--horizon", str(error), "for example 24mo, 3y, 90d") from None
 
 
 def _capacity_told(
@@ -372,60 +345,3 @@ def _margin(margin: int) -> str:
     if margin < 0:
         return "still no quorum"
     return f"{margin} more may be lost" if margin else "the next loss takes the quorum"
-
-
-def report(
-    spec: Spec,
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", help="plan.html (self-contained) or plan.md (pictures beside it)"),
-    ],
-    horizon: Annotated[str, typer.Option("--horizon", help="how long it has to last: 24mo, 3y")] = "24mo",
-    growth: Annotated[
-        float, typer.Option("--growth", min=0, help="how many times as fast as the table everything grows")
-    ] = 1,
-    load: Annotated[float, typer.Option("--load", min=0, help="requests of each kind a second")] = 0,
-    against: Annotated[
-        list[Path] | None, typer.Option("--against", help="another spec to hold beside it; may be repeated")
-    ] = None,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--vary",
-            metavar="DIMENSION=VALUE,…",
-            help="search designs too, as explore does; or: all",
-        ),
-    ] = None,
-    samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Writes the capacity plan, with its sources. Example: `meshlab report data/reference.yaml -o plan.html`"""
-    from tqdm import tqdm
-
-    from meshlab.planning.report import STEPS, answers
-    from meshlab.views.plan_files import check_output, write_plan
-
-    check_output(output)
-    topology, ahead = topology_of(spec), _ahead(horizon)
-    others = {path.stem: topology_of(path) for path in against or []}
-    with tqdm(total=STEPS * (1 + len(others)), desc="planning", file=sys.stderr, leave=False) as bar:
-        found = answers(
-            topology,
-            horizon=ahead,
-            growth=growth,
-            load=load,
-            samples=samples,
-            seed=seed,
-            changed=others,
-            tick=bar.update,
-        )
-    written = write_plan(found, output, design=spec.name, exploration=_search(topology, vary, ahead, seed))
-    document = {
-        "files": [str(path) for path in written.files],
-        "numbers": written.numbers,
-        "sources": len(written.report.sources),
-        "answer": written.answer,
-    }
-    told = [f"{question} {verdict}: {line}" for question, verdict, line in written.answer]
-    answer(document, as_json, "\n".join([*told, "", *(f"written: {path}" for path in written.files)]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from meshlab.model.spec import data_file
 
@@ -23,32 +25,39 @@ class Row:
 
 def prices() -> dict[str, Row]:
     """Gives the price table by item."""
-    return {row["item"]: _row(row) for row in _rows("prices.csv")}
+    return {keys["item"]: row for keys, row in _rows("prices.csv")}
 
 
 def traffic() -> dict[str, Row]:
     """Gives rates and sizes of the control plane's own traffic by quantity."""
-    return {row["quantity"]: _row(row) for row in _rows("traffic.csv")}
+    return {keys["quantity"]: row for keys, row in _rows("traffic.csv")}
 
 
 def latencies() -> dict[str, Row]:
     """Gives what the stations of a request's way take, by quantity."""
-    return {row["quantity"]: _row(row) for row in _rows("latency.csv")}
+    return {keys["quantity"]: row for keys, row in _rows("latency.csv")}
 
 
 def explored() -> dict[str, Row]:
     """Gives what designs are explored with (disks, switches, taking over), by quantity."""
-    return {row["quantity"]: _row(row) for row in _rows("explore.csv")}
+    return {keys["quantity"]: row for keys, row in _rows("explore.csv")}
 
 
 def growth() -> dict[tuple[str, str], Row]:
     """Gives sizes and growth by (workload, quantity)."""
-    return {(row["workload"], row["quantity"]): _row(row) for row in _rows("growth.csv")}
+    return {(keys["workload"], keys["quantity"]): row for keys, row in _rows("growth.csv")}
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    with data_file(name).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def _rows(name: str) -> tuple[tuple[dict[str, str], Row], ...]:
+    path = data_file(name)
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache
+def _read(path: Path, changed: int) -> tuple[tuple[dict[str, str], Row], ...]:
+    """Reads a table once, and again when the file has `changed`."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return tuple((row, _row(row)) for row in csv.DictReader(file))
 
 
 def _row(row: dict[str, str]) -> Row:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshlab.model import SERVICES, Link, Machine, RaftGroup, Site, State, Topology, Zone
 from meshlab.simulate import standing
+from meshlab.views.heap import set_aside
 from meshlab.views.later import Later
 from meshlab.views.marks import MARKS, cell, html_table, picture_html, png, text_cell
 
@@ -57,9 +58,10 @@ class FailurePanel:
         """Takes a component down, or brings it back; picture and verdicts follow."""
         self.topology[name]
         (self._down.add if failed else self._down.discard)(name)
-        self.states = standing(self.topology, self._down)
-        if self._widget is not None:
-            self._refresh()
+        with set_aside():
+            self.states = standing(self.topology, self._down)
+            if self._widget is not None:
+                self._refresh()
 
     def verdicts(self) -> list[tuple[str, State, str]]:
         """Gives for each service its state and, for a raft group, how far it is from losing its quorum."""

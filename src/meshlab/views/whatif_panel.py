@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from meshlab.model import Topology
 from meshlab.planning.report.words import span
 from meshlab.planning.whatif import Change, Quick, QuickAnswer, changed, farthest
+from meshlab.views.heap import set_aside
 from meshlab.views.whatif_tables import answer_html, words
 
 if TYPE_CHECKING:
@@ -82,10 +83,11 @@ class WhatIfPanel:
             now.workers if workers is None else workers,
         )
         self.months = self.months if months is None else months
-        self.answer = self.quick(self.change, self.horizon)
-        if self._widget is not None:
-            self._place()
-            self._shown.value = self.html()
+        with set_aside():
+            self.answer = self.quick(self.change, self.horizon)
+            if self._widget is not None:
+                self._place()
+                self._shown.value = self.html()
 
     def reset(self) -> None:
         """Turns everything back to the design as it is."""

@@ -6,25 +6,34 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from meshlab.model import Estimate, Topology, UnknownComponent
+from meshlab.availability.structure import structure
+from meshlab.model import Estimate, InputError, Topology, UnknownComponent
 from meshlab.planning.explore.designs import Design, designs
 from meshlab.planning.explore.dimensions import dimensions
 from meshlab.planning.explore.front import dominators, objectives
-from meshlab.planning.explore.limits import MINUTES_PER_YEAR, Limits, Rejected, rejected
-from meshlab.planning.explore.measures import Measurer, Measures
+from meshlab.planning.explore.limits import MINUTES_PER_YEAR, Limits, Rejected, missed
+from meshlab.planning.explore.measures import Measurer, Measures, Waiting
 from meshlab.planning.explore.recommendation import Recommendation, recommend
 
 
 @dataclass(frozen=True)
 class Explored:
-    """One design with its numbers and the verdict on it; ``dominated_by`` names a design on the front."""
+    """One design with its numbers and the verdict on it; ``dominated_by`` names a design on the front.
+
+    ``missed`` has every constraint that it misses, the one that rejects it first.
+    """
 
     design: Design
     measures: Measures
-    rejected: Rejected | None
+    missed: tuple[Rejected, ...]
     front: bool
     dominated_by: str | None
     worst: str
+
+    @property
+    def rejected(self) -> Rejected | None:
+        """Why it is out; none when it keeps to everything."""
+        return self.missed[0] if self.missed else None
 
     def to_dict(self, horizon: float) -> dict[str, Any]:
         """Gives the design as plain data; times that never come are null."""
@@ -46,9 +55,7 @@ class Explored:
                 for name, one in m.downtime.items()
             },
             "worst_service": self.worst,
-            "latency_p99_s": {
-                kind: {"value": one.p99, "low": one.low, "high": one.high} for kind, one in m.latency.items()
-            },
+            "latency_p99_s": {kind: _waiting(one) for kind, one in m.latency.items()},
             "exhausted_after_months": {
                 "p10": low,
                 "p50": mid,
@@ -60,18 +67,23 @@ class Explored:
             "front": self.front,
             "dominated_by": self.dominated_by,
             "rejected": self.rejected.to_dict() if self.rejected else None,
+            "missed": [one.constraint for one in self.missed],
         }
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """All designs, today's first, and what to do. `services` are those that the choices change."""
+    """All designs, today's first, and what to do. `services` are those that the choices change.
+
+    ``load`` is how many requests of each kind a second the latencies are under; 0 is at rest.
+    """
 
     designs: tuple[Explored, ...]
     services: tuple[str, ...]
     limits: Limits
     recommendation: Recommendation
     method: str
+    load: float = 0.0
 
     @property
     def today(self) -> Explored:
@@ -87,6 +99,7 @@ class Exploration:
             "designs": [one.to_dict(self.limits.horizon) for one in self.designs],
             "compared_services": list(self.services),
             "limits": asked,
+            "load_per_s": self.load,
             "recommendation": self.recommendation.to_dict(),
             "method": self.method,
         }
@@ -97,6 +110,7 @@ def explore(
     varied: Iterable[str] = (),
     *,
     asked: Limits | None = None,
+    load: float = 0.0,
     service: str = "",
     samples: int = 4_000,
     seed: int = 0,
@@ -110,6 +124,9 @@ def explore(
         ``NAME=VALUE,VALUE`` words; all dimensions that apply when empty.
     asked
         What every design must keep to; :class:`Limits` has the defaults.
+    load
+        Requests of each kind a second, one kind at a time, at which the p99 is taken; a design that cannot carry them
+        is rejected. 0 is at rest.
     service
         Compare by this service's downtime alone instead of every service's that the choices change.
     samples, seed
@@ -120,7 +137,7 @@ def explore(
     Raises
     ------
     InputError
-        A dimension or value that there is not.
+        A dimension or value that there is not; a load that is none; a limit on a kind of request that nothing answers.
     UnknownComponent
         There is no such service.
 
@@ -132,15 +149,20 @@ def explore(
     ['today', 'spare-workers=1']
     """
     asked = asked or Limits()
+    if not 0 <= load < float("inf"):
+        raise InputError.single("--load", f"{load:g} requests a second are no load", "for example --load 200")
     chosen = designs(topology, dimensions(topology, varied))
-    measure = Measurer(samples, seed)
+    _answerable(chosen[0].topology, service)
+    measure = Measurer(samples, seed, load)
     measured: list[Measures] = []
     for position, design in enumerate(chosen):
         if progress is not None:
             progress(position, len(chosen), design.name)
         measured.append(measure(design.topology))
+        _answered(measured[-1], asked)
     services = _compared(measured, service)
-    out = [rejected(d.topology, m, asked) for d, m in zip(chosen, measured, strict=True)]
+    misses = [missed(d.topology, m, asked) for d, m in zip(chosen, measured, strict=True)]
+    out = [next(iter(them), None) for them in misses]
     allowed = [i for i, why in enumerate(out) if why is None]
     points = objectives(measured, services)
     above = dominators([points[i] for i in allowed])
@@ -150,23 +172,48 @@ def explore(
         front[i] = over is None
         by[i] = None if over is None else chosen[allowed[over]].name
     found = tuple(
-        Explored(d, m, why, on, name, max(services, key=lambda s: (m.downtime[s].point, s), default=""))
-        for d, m, why, on, name in zip(chosen, measured, out, front, by, strict=True)
+        Explored(d, m, them, on, name, max(services, key=lambda s: (m.downtime[s].point, s), default=""))
+        for d, m, them, on, name in zip(chosen, measured, misses, front, by, strict=True)
     )
     advice = recommend(chosen, measured, out, front, services, asked)
     method = f"availability exact; {samples} worlds of latency, growth and prices, seed {seed}, alike in every design"
-    return Exploration(found, services, asked, advice, method)
+    if load:
+        method += f"; p99 at {load:g} requests of each kind a second, one kind at a time"
+    return Exploration(found, services, asked, advice, method, load)
+
+
+def _answerable(topology: Topology, service: str) -> None:
+    """Refuses a service that there is not, before anything is measured."""
+    names = list(structure(topology))
+    if service and service not in names:
+        raise UnknownComponent(service, names)
+
+
+def _answered(measures: Measures, asked: Limits) -> None:
+    """Refuses a limit on a kind of request that nothing in the design answers."""
+    for kind in asked.latency:
+        if kind not in measures.latency:
+            there = ", ".join(measures.latency) or "none that is compared"
+            raise InputError.single(
+                f"--max-latency {kind}", "nothing in the design answers it", f"there are: {there}"
+            )
 
 
 def _compared(measured: Sequence[Measures], service: str) -> tuple[str, ...]:
     """Gives the services whose downtime differs between the designs; those that no choice changes compare nothing."""
     names = list(measured[0].downtime)
     if service:
-        if service not in names:
-            raise UnknownComponent(service, names)
         return (service,)
     changed = [n for n in names if len({round(m.downtime[n].point, 15) for m in measured}) > 1]
     return tuple(changed or names)
+
+
+def _waiting(one: Waiting) -> dict[str, Any]:
+    """A p99 at rest, or under load with what the way carries; what cannot carry it has none."""
+    found: dict[str, Any] = {"value": _finite(one.p99), "low": _finite(one.low), "high": _finite(one.high)}
+    if one.load:
+        found |= {"at_most_per_s": _finite(one.most), "saturated": one.saturated}
+    return found
 
 
 def _quantiles(worlds: Any) -> dict[str, float]:

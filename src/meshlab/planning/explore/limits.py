@@ -29,7 +29,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Why a design is out: the constraint that it misses by most, the value it has, the limit, and a sentence."""
+    """A constraint that a design misses: its name, the value that the design has, the limit, and a sentence."""
 
     constraint: str
     value: float
@@ -86,16 +86,29 @@ def _read(
     return found
 
 
-def rejected(topology: Topology, measures: Measures, asked: Limits) -> Rejected | None:
-    """Gives the constraint that a design misses by most, relative to its limit; none when it keeps to all.
+def missed(topology: Topology, measures: Measures, asked: Limits) -> tuple[Rejected, ...]:
+    """Gives every constraint that a design misses; the first is the one that rejects it, none when it keeps to all.
 
-    What does not fit on its machines comes first: there the other numbers mean little.
+    What does not fit on its machines comes first, then the load that it cannot carry: there the other numbers mean
+    little. The others come in the order of how far they are missed, relative to their limits.
     """
-    for fit in fits(topology):
-        if not fit.fits:
-            return Rejected("fits", fit.used, fit.available, f"does not fit: {fit.reason}")
-    missed = [(excess, one) for excess, one in _checks(measures, asked) if excess > 0]
-    return max(missed, key=lambda pair: pair[0])[1] if missed else None
+    unfit = next((fit for fit in fits(topology) if not fit.fits), None)
+    found = [Rejected("fits", unfit.used, unfit.available, f"does not fit: {unfit.reason}")] if unfit else []
+    for checks in (_overloads(measures), _checks(measures, asked)):
+        out = sorted((pair for pair in checks if pair[0] > 0), key=lambda pair: -pair[0])
+        found += [one for _, one in out]
+    return tuple(found)
+
+
+def _overloads(measures: Measures) -> Iterable[tuple[float, Rejected]]:
+    for kind, one in measures.latency.items():
+        if one.saturated:
+            words = (
+                f"cannot carry the load: {one.saturated} cannot keep up with {one.load:,g} {kind} requests a second, "
+                f"the way carries at most {one.most:,.0f}"
+            )
+            # At the brink the load is the most there is: it is missed, by next to nothing.
+            yield max(one.load / one.most - 1, 1e-9), Rejected(f"load {kind}", one.most, one.load, words)
 
 
 def _checks(measures: Measures, asked: Limits) -> Iterable[tuple[float, Rejected]]:
@@ -107,6 +120,8 @@ def _checks(measures: Measures, asked: Limits) -> Iterable[tuple[float, Rejected
         )
         yield down / most - 1, Rejected(f"min-availability {service}", 1 - down, least, words)
     for kind, limit in asked.latency.items():
+        if measures.latency[kind].saturated:
+            continue  # missed by its load, which says more
         value = measures.latency[kind].p99
         words = f"{kind} takes {duration(value)} at the 99th percentile, asked are {duration(limit)}"
         yield value / limit - 1, Rejected(f"max-latency {kind}", value, limit, words)

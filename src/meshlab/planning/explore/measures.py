@@ -40,12 +40,19 @@ class Downtime:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A kind of request: its p99 in seconds with its 95 % interval, and the p99 of each block of worlds."""
+    """A kind of request: its p99 in seconds with its 95 % interval, and the p99 of each block of worlds.
+
+    All of them at `load` requests a second, of which the way carries at most `most`; beyond that they are infinite
+    and ``saturated`` names the first station on the way that cannot keep up.
+    """
 
     p99: float
     low: float
     high: float
     blocks: Samples
+    load: float = 0.0
+    most: float = float("inf")
+    saturated: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,10 +87,12 @@ class Measurer:
         Worlds for latency, growth and prices; rates of failure have their own number (`availability.rates`).
     seed
         The same seed gives the same bits, in whatever order designs are measured.
+    load
+        Requests of each kind a second, one kind at a time, Poisson; 0 is at rest.
     """
 
-    def __init__(self, samples: int, seed: int) -> None:
-        self.samples, self.seed = samples, seed
+    def __init__(self, samples: int, seed: int, load: float = 0.0) -> None:
+        self.samples, self.seed, self.load = samples, seed, load
         self.growth = Worlds(growth(), samples, seed)
         self.prices = Draws(samples, seed)
         self._compiled: dict[Formula, tuple[tuple[tuple[str, float], ...], Downtime]] = {}
@@ -136,13 +145,18 @@ class Measurer:
         import numpy as np
 
         try:
-            path = walk(kind, topology, load=0.0, down=frozenset(), samples=self.samples, seed=self.seed)
+            path = walk(
+                kind, topology, load=self.load, down=frozenset(), samples=self.samples, seed=self.seed
+            )
         except NoSuchRequest:
             return None
-        found: Latency = latency_of(kind, 0.0, path.hops, most=path.most, saturated="", method="")
+        if path.saturated:
+            never = np.full(BLOCKS, np.inf)
+            return Waiting(np.inf, np.inf, np.inf, never, self.load, path.most, path.saturated)
+        found: Latency = latency_of(kind, self.load, path.hops, most=path.most, saturated="", method="")
         total = np.sum([hop.seconds for hop in path.hops], axis=0)
         blocks = np.array([np.quantile(part, 0.99) for part in np.array_split(total, BLOCKS)])
-        return Waiting(found.p99.value, found.p99.low, found.p99.high, blocks)
+        return Waiting(found.p99.value, found.p99.low, found.p99.high, blocks, self.load, path.most)
 
 
 def _busy(topology: Topology) -> Topology:

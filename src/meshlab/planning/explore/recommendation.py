@@ -107,7 +107,7 @@ def option(name: str, one: Measures, today: Measures, services: Sequence[str]) -
         saved,
         _difference(together, point),
         float(np.mean(together > 0)),
-        {kind: _slower(one, today, kind) for kind in one.latency if kind in today.latency},
+        {kind: _slower(one, today, kind) for kind in one.latency if _both_answer(one, today, kind)},
         Estimate.of(months, method="the same worlds"),
         Estimate.of(one.cost - today.cost, method="the same prices in each world"),
     )
@@ -122,6 +122,11 @@ def _difference(worlds: NDArray[np.float64], point: float) -> Estimate:
     return Estimate(
         min(float(low), mid), mid, max(float(high), mid), 0.9, "exact; rates of failure in their intervals"
     )
+
+
+def _both_answer(one: Measures, today: Measures, kind: str) -> bool:
+    """Whether both can carry the load: else there is no difference of two p99 to tell."""
+    return kind in today.latency and not (one.latency[kind].saturated or today.latency[kind].saturated)
 
 
 def _slower(one: Measures, today: Measures, kind: str) -> Estimate:
@@ -206,6 +211,8 @@ def _loss(one: Measures, today: Measures, services: Sequence[str], asked: Limits
     for kind, waiting in one.latency.items():
         if kind in asked.latency or kind not in today.latency:
             continue
+        if waiting.saturated:
+            return f"{kind} could not be asked {waiting.load:,g} times a second"
         if waiting.p99 > SLOWER * today.latency[kind].p99:
             return (
                 f"{kind} would take {duration(waiting.p99)} instead of {duration(today.latency[kind].p99)} (p99); "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from meshlab.model import Estimate
     from meshlab.planning.explore.exploration import Exploration, Explored
+    from meshlab.planning.explore.measures import Waiting
     from meshlab.planning.explore.recommendation import Recommendation
 
 MOST_ROWS = 30
@@ -18,7 +19,7 @@ def columns(found: Exploration) -> list[str]:
     return [
         "design",
         "worst service, min/y",
-        *(f"{k} p99" for k in kinds),
+        *(f"{k} p99{' under load' if found.load else ''}" for k in kinds),
         "used up after",
         "USD a month",
         "verdict",
@@ -53,7 +54,6 @@ def shown(found: Exploration) -> list[Explored]:
 
 def row(one: Explored, found: Exploration) -> list[str]:
     """One design: what it gives, what it costs, and what became of it."""
-    from meshlab.model.units import duration
     from meshlab.planning.explore.limits import MINUTES_PER_YEAR
 
     m, kinds = one.measures, found.today.measures.latency
@@ -66,11 +66,17 @@ def row(one: Explored, found: Exploration) -> list[str]:
     return [
         one.design.name,
         f"{one.worst} {down:,.3g}",
-        *(duration(m.latency[kind].p99) if kind in m.latency else "" for kind in kinds),
+        *(_p99(m.latency[kind]) if kind in m.latency else "" for kind in kinds),
         f"{_months(m.exhaustion_quantile(0.5))} ({_months(m.exhaustion_quantile(0.1))} at 10 %)",
         _dollars(one),
         verdict,
     ]
+
+
+def _p99(one: Waiting) -> str:
+    from meshlab.model.units import duration
+
+    return f"carries at most {one.most:,.0f} a second" if one.saturated else duration(one.p99)
 
 
 def _dollars(one: Explored) -> str:

@@ -60,9 +60,11 @@ METHODS = {
     "explore": Method(
         "Designs compared",
         "Every combination of the choices is a design of its own, and each is asked the same questions: exact "
-        "availability, p99 latency, the date of exhaustion, the bill. All are measured on the same random "
+        "availability, p99 latency (at rest, or under the load that was asked for, one kind of request at a time), "
+        "the date of exhaustion, the bill. All are measured on the same random "
         "numbers, so a difference between two has its own interval, narrower than both. A design that breaks a "
-        "limit is rejected with its number; one that another beats in everything is not on the Pareto front. "
+        "limit is rejected with its number, first by what does not fit, then by a load that it cannot carry, else by "
+        "the limit that it misses by most; one that another beats in everything is not on the Pareto front. "
         "Recommended is what makes nothing worse but the bill and buys most minutes for a dollar.",
     ),
     "margin": Method(
