@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from meshlab.emulate.fine_timers import Handle, call_at, early_s
+
 RTO_MIN_S = 0.2
 """Linux: the smallest retransmission time-out; the round trip is added to it."""
 RTO_MAX_S = 120.0
@@ -179,7 +181,7 @@ class Pipe:
         self._blocked = False
         self._closed = False
         self._last_due = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Handle | None = None
         link.pipes.add(self)
 
     def connect(self, output: asyncio.Transport, on_mark: Callable[[Mark], None]) -> None:
@@ -257,16 +259,16 @@ class Pipe:
         first = self._items[0]
         now = self._loop.time()
         if not self.link.passable:
-            self._timer = self._loop.call_at(first.sent + GIVE_UP_S, self._expire)
+            self._timer = call_at(self._loop, first.sent + GIVE_UP_S, self._expire)
         elif first.due > now:
-            self._timer = self._loop.call_at(first.due, self._deliver)
+            self._timer = call_at(self._loop, first.due, self._deliver)
         else:
             self._deliver()
 
     def _deliver(self) -> None:
         self._timer = None
         output = self._output
-        horizon = self._loop.time() + 0.0005  # timers of the loop are good to half a millisecond
+        horizon = self._loop.time() + early_s()
         while self._items and self._items[0].due <= horizon:
             if not self.link.passable or output is None or self._closed:
                 break

@@ -30,7 +30,8 @@ class SharedMachine:
     """One machine for all members, the clients' one program and the relays' one; seconds of processor.
 
     ``client``: a put, in the clients' program. ``serve``: a call, in the leader, without its log. ``store``: an entry,
-    in any member: its log and its state. ``message``: one between members, at either end. ``relay``: one passed on.
+    in any member: its log and its state. ``message``: one between members, at either end; ``kernel``: on its way.
+    ``relay``: one passed on.
     ``turn``: for how long a program keeps a processor when others wait. ``choose(n)`` draws whose turn is next.
     ``pace(time)``: how fast the machine is then; 1 is as usual.
     """
@@ -43,6 +44,7 @@ class SharedMachine:
     serve: float
     store: float
     message: float
+    kernel: float = 0.0
     relay: float = 0.0
 
 
@@ -137,7 +139,7 @@ class CommitPath:
             leader.busy, leader.written, self.match[0] = False, batch, batch
             self._leader_batch(time)
 
-        self._use.log(now, size, len(self.logs) - 1, begun)
+        self._use.log(now, size, len(self.logs) - 1, 0, begun)
 
     def _send(self, now: float, ends: tuple[int, int], arrive: Then) -> None:
         """One message to another member."""
@@ -165,7 +167,7 @@ class CommitPath:
         def answered(time: float) -> None:
             self._use.message(time, lambda free: self._acknowledged(i, batch, free))
 
-        self._use.log(now, size, 2, lambda time: self._at(time + self.costs.fsync(), written))
+        self._use.log(now, size, 2, size, lambda time: self._at(time + self.costs.fsync(), written))
 
     def _acknowledged(self, i: int, batch: int, now: float) -> None:
         self.match[i] = max(self.match[i], batch)
@@ -208,7 +210,7 @@ class _NoUse:
     def relay(self, now: float, ends: tuple[int, int], then: Then) -> None:
         then(now)
 
-    def log(self, now: float, size: int, messages: int, then: Then) -> None:
+    def log(self, now: float, size: int, messages: int, arrived: int, then: Then) -> None:
         then(now)
 
     def state(self, now: float, size: int) -> None:
@@ -251,11 +253,14 @@ class _Use:
 
     def message(self, now: float, then: Then) -> None:
         """An answer taken in by the leader."""
-        self._processors.take(now, self._shared.message, then)
+        self._processors.take(now, self._shared.message + self._shared.kernel, then)
 
-    def log(self, now: float, size: int, messages: int, then: Then) -> None:
-        """A batch in a member's log, and the messages about it that the member takes in or sends."""
-        others = (size - 1) * self._shared.store / 2
+    def log(self, now: float, size: int, messages: int, arrived: int, then: Then) -> None:
+        """A batch in a member's log, and the messages about it that the member takes in or sends.
+
+        ``arrived``: with so many messages the entries came from the leader, which sends each as it is proposed.
+        """
+        others = (size - 1) * self._shared.store / 2 + arrived * self._shared.kernel
         own = self._shared.store / 2 + messages * self._shared.message
         self._processors.take(now, others, nothing, lambda time: self._processors.take(time, own, then))
 

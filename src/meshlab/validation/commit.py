@@ -8,7 +8,7 @@ itself is never measured beforehand: a follower is taken to store an entry at th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ROUNDS = 5
 """Inputs are measured before each fifth of the real puts: on a machine that others use too, a minute changes much."""
 ALONE_PUTS = 120
+KEPT_PUTS = 4000
+"""Of more puts than that, evenly spaced ones are kept: neighbours in time tell the same."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ async def real(setting: Setting, folder: Path) -> tuple[Machine, Latencies]:
             )
     finally:
         await asyncio.gather(alone.close(), group.close())
-    return replace(inputs, use=processor_use.typical(used)), found
+    every = max(1, len(found.latencies) // KEPT_PUTS)
+    return replace(inputs, use=processor_use.typical(used)), Latencies(found.latencies[::every])
 
 
 async def _measure(alone: EtcdProcesses, inputs: Machine, setting: Setting, folder: Path) -> None:
@@ -65,20 +68,38 @@ async def _measure(alone: EtcdProcesses, inputs: Machine, setting: Setting, fold
     inputs.put.extend(await probes.put_latencies(alone, 0, 1, ALONE_PUTS, folder))
 
 
+ALONE_WAITS_FOR_DISK = (3, 5, 5)
+"""Before, a group of one member answered a put without waiting for its own write (etcd#14370)."""
+MATCHED_PUTS, MATCHING_STEPS = 2000, 7
+
+
 def simulated(setting: Setting, machine: Machine, count: int, etcd: str) -> Latencies:
     """The same clients in the simulated commit path, of an etcd of that version."""
-    import numpy as np
-
-    costs = _costs(setting, machine, tuple(map(int, etcd.split("."))), np.random.default_rng(setting.seed))
-    found = put_latencies(setting.members, setting.clients, costs, count)
+    version = tuple(map(int, etcd.split(".")))
+    pace = _matched(setting, machine, version) if machine.use and setting.clients > 1 else 1.0
+    found = put_latencies(setting.members, setting.clients, _costs(setting, machine, version, pace), count)
     return Latencies([float(v) for v in found])
 
 
-ALONE_WAITS_FOR_DISK = (3, 5, 5)
-"""Before, a group of one member answered a put without waiting for its own write (etcd#14370)."""
+def _matched(setting: Setting, machine: Machine, etcd: tuple[int, ...]) -> float:
+    """The pace at which a simulated group of one member does as many puts a second as the real one did.
+
+    The processors are not always busy when there is work: that is in the real group's rate, not in what its work takes.
+    """
+    assert machine.use is not None
+    alone, clients = replace(setting, members=1), setting.clients
+    low, high = 0.25, 2.0
+    for _ in range(MATCHING_STEPS):
+        pace = math.sqrt(low * high)
+        found = put_latencies(1, clients, _costs(alone, machine, etcd, pace), MATCHED_PUTS)
+        if float(clients / found.mean()) > machine.use.rate:
+            high = pace
+        else:
+            low = pace
+    return math.sqrt(low * high)
 
 
-def _costs(setting: Setting, machine: Machine, etcd: tuple[int, ...], rng: np.random.Generator) -> Costs:
+def _costs(setting: Setting, machine: Machine, etcd: tuple[int, ...], pace: float) -> Costs:
     """A put to one member is overhead and a write: quantile by quantile, the overhead is what is left.
 
     Before etcd 3.5.5 it is overhead alone.
@@ -86,8 +107,12 @@ def _costs(setting: Setting, machine: Machine, etcd: tuple[int, ...], rng: np.ra
     A message between members costs what half a client's call that needs no disk costs, and the link delay. The members
     of the validation share one disk, so their writes take what writes take there while as many others write.
     """
+    import numpy as np
+
+    rng = np.random.default_rng(setting.seed)
     fsync, put = sorted(machine.fsync), sorted(machine.put)
-    rest = [max(0.0, p - f) for p, f in zip(put, fsync, strict=True)] if etcd >= ALONE_WAITS_FOR_DISK else put
+    waits = etcd >= ALONE_WAITS_FOR_DISK
+    rest = [max(0.0, p - f) for p, f in zip(put, fsync, strict=True)] if waits else put
 
     def of(sample: list[float]) -> float:
         return sample[int(rng.integers(len(sample)))]
@@ -96,30 +121,27 @@ def _costs(setting: Setting, machine: Machine, etcd: tuple[int, ...], rng: np.ra
         jitter = setting.jitter * (2 * float(rng.random()) - 1) if setting.jitter else 0.0
         return setting.link_delay + jitter + 0.5 * of(machine.ask)
 
-    disk = machine.together if setting.members > 1 else fsync
-    return Costs(lambda: of(rest), lambda: of(disk), hop, _shared(machine.use, rng))
+    disk = machine.together if setting.members > 1 else fsync if waits else [0.0]
+    shared = _shared(machine.use, rng, pace) if machine.use else None
+    return Costs(lambda: of(rest), lambda: of(disk), hop, shared)
 
 
-def _shared(use: ProcessorUse | None, rng: np.random.Generator) -> SharedMachine | None:
-    """A put is a call and an entry stored; a call is a message taken in and one sent."""
-    if use is None:
-        return None
+def _shared(use: ProcessorUse, rng: np.random.Generator, pace: float) -> SharedMachine:
+    """A put is a call and an entry stored; a call is a message taken in and one sent, and the kernel has its share.
+
+    The measured paces come one after the other, again and again, from one that is drawn.
+    """
+    paces = use.paces or [1.0]
+    first = int(rng.integers(len(paces)))
     return SharedMachine(
         processors=use.processors,
         turn=use.turn,
         choose=lambda n: int(rng.integers(n)),
-        pace=_pace(use, rng),
+        pace=lambda time: pace * paces[(first + int(time / PACE_S)) % len(paces)],
         client=use.client,
-        serve=use.ask,
+        serve=use.ask + use.kernel,
         store=max(0.0, use.put - use.ask),
         message=use.ask / 2,
+        kernel=use.kernel / 2,
         relay=use.relay,
     )
-
-
-def _pace(use: ProcessorUse, rng: np.random.Generator) -> Callable[[float], float]:
-    """The measured paces one after the other, again and again, from one that is drawn."""
-    if not use.paces:
-        return lambda time: 1.0
-    first, paces = int(rng.integers(len(use.paces))), use.paces
-    return lambda time: paces[(first + int(time / PACE_S)) % len(paces)]

@@ -23,6 +23,8 @@ ROUND_TRIPS = 200
 ASK_FEWER_ABOVE_S = 0.02
 WRITTEN = "latency-puts"
 PACE_S = 0.01
+WARM_PUTS = 4000
+"""Of several clients: so many are done before those that count, about half a second."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,19 @@ class ProcessorUse:
     """Seconds of processor, while as many clients as there will be call a group of one member.
 
     ``put``, ``ask``: of the member, for a put and for a call that needs no log. ``client``: of the writers' program,
-    for a put. ``relay``: for a message through the relays. ``turn``: for how long the member's threads run at a time.
-    ``processors``: how many there are. ``paces``: puts done in each 10 ms one after the other, the usual number being
-    1; empty with one client.
+    for a put. ``relay``: for a message through the relays. ``kernel``: for a put, on the network and on
+    nobody's account (Linux: softirq). ``turn``: for how long the member's threads run at a time.
+    ``rate``: puts a second. ``processors``: how many there are. ``paces``: puts done in each 10 ms one after the other,
+    the usual number being 1; empty with one client.
     """
 
     put: float
     ask: float
     client: float
     relay: float
+    kernel: float
     turn: float
+    rate: float
     processors: int
     paces: list[float]
 
@@ -162,17 +167,17 @@ async def ask_times(alone: EtcdProcesses, count: int) -> list[float]:
 async def puts(
     group: EtcdProcesses, member: int, clients: int, count: int, folder: Path
 ) -> list[writers.Put]:
-    """Has closed-loop writers put to one member; gives the puts that were done, the first of them left out."""
-    each = -(-count // clients)
+    """Has closed-loop writers put to one member; gives those that were done once all programs were warm."""
+    each, warm = -(-count // clients), -(-max(count // 10, WARM_PUTS if clients > 1 else 0) // clients)
     path = folder / WRITTEN
     targets = [group.client_address(member)] * clients
-    orders = writers.Orders(targets, str(path), 30.0, 0.0, each + -(-each // 10))
+    orders = writers.Orders(targets, str(path), 30.0, 0.0, warm + each)
     child = await group.table.spawn("writers", writers.command(orders), log=folder / "writers.log")
     await child.wait()
     done = sorted((put for put in writers.read(path) if put.done), key=lambda put: put.start)
     if len(done) < clients:
         raise CannotValidate(f"the writers do not get through: see {folder / 'writers.log'}")
-    return done[len(done) // 11 :]
+    return done[warm * clients :]
 
 
 async def put_latencies(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshlab.validation.setting import Setting
 
 CALLS = 640
-MANY_PUTS = 4000
+MANY_CALLS = 4000
 RELAYED_CALLS = 160
 
 
@@ -34,28 +34,31 @@ class _Ran(NamedTuple):
 
 
 def typical(found: list[ProcessorUse]) -> ProcessorUse:
-    """Gives the median of each, and all the paces."""
-    from statistics import median
+    """Gives the median of each, and all the paces; of the kernel's the mean, which is counted in ticks of 10 ms."""
+    from statistics import mean, median
 
-    single = ("put", "ask", "client", "relay", "turn")
+    single = ("put", "ask", "client", "relay", "turn", "rate")
     middle = {name: median(getattr(use, name) for use in found) for name in single}
     paces = [pace for use in found for pace in use.paces]
-    return ProcessorUse(**middle, processors=found[0].processors, paces=paces)
+    kernel = mean(use.kernel for use in found)
+    return ProcessorUse(**middle, kernel=kernel, processors=found[0].processors, paces=paces)
 
 
 async def measured(alone: EtcdProcesses, setting: Setting, folder: Path) -> ProcessorUse:
     """Measures a group of one member that is running."""
-    before = _ran(alone)
+    before, kernel = _ran(alone), _softirq()
     several = setting.clients > 1
-    done = await probes.puts(alone, 0, setting.clients, MANY_PUTS if several else CALLS, folder)
-    member = _ran(alone) - before
+    done = await probes.puts(alone, 0, setting.clients, MANY_CALLS if several else CALLS, folder)
+    member, kernel = _ran(alone) - before, _softirq() - kernel
     client, puts = writers.processor_time(folder / probes.WRITTEN)
     return ProcessorUse(
         put=member.seconds / puts,
         ask=await _asks(alone, setting.clients),
         client=client / puts,
         relay=await _relayed(alone, setting),
+        kernel=kernel / puts,
         turn=member.seconds / max(1, member.turns),
+        rate=(len(done) - 1) / (max(put.end for put in done) - min(put.end for put in done)),
         processors=os.cpu_count() or 1,
         paces=_paces([put.end for put in done]) if several else [],
     )
@@ -74,8 +77,10 @@ def _paces(ends: list[float]) -> list[float]:
 
 
 async def _asks(alone: EtcdProcesses, clients: int) -> float:
+    callers = [alone.caller(0)] * clients
+    await _calls(callers, CALLS)  # until it is warm
     before = _ran(alone)
-    made = await _calls([alone.caller(0)] * clients, CALLS)
+    made = await _calls(callers, MANY_CALLS if clients > 1 else CALLS)
     return (_ran(alone) - before).seconds / made
 
 
@@ -127,3 +132,12 @@ def _ran(alone: EtcdProcesses) -> _Ran:
             )  # nanoseconds, and turns (sched-stats.rst)
             total = _Ran(total.seconds + int(ran) / 1e9, total.turns + int(turns))
     return total
+
+
+def _softirq() -> float:
+    """Seconds that the kernel has spent in software interrupts so far, on all processors; 0 where it does not say."""
+    told = Path("/proc/stat")
+    if not told.exists():
+        return 0.0
+    ticks = told.read_text().split("\n", 1)[0].split()[1:]
+    return int(ticks[6]) / os.sysconf("SC_CLK_TCK")  # proc_stat(5): user nice system idle iowait irq softirq
