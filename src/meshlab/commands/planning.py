@@ -243,10 +243,17 @@ def _capacity_told(
     problems = [fit.reason for fit in tight] + [one.reason for one in resources if not one.fits]
     lines = [f"does not fit: {problem}" for problem in problems] or ["everything fits as it is"]
     rows = [
-        [one.subject, one.resource, _days(one.days_left), f"{one.within_horizon:.1%}", one.consequence]
+        [
+            one.subject,
+            one.resource,
+            _days(one.days_left),
+            f"{one.within_horizon:.1%}",
+            one.rests_on,
+            one.consequence,
+        ]
         for one in sorted(resources, key=lambda one: (one.days_left.mid, one.subject, one.resource))
     ]
-    lines.append(table("", ["where", "what", "used up in (90 %)", f"within {horizon}", "then"], rows))
+    lines.append(table("", ["where", "what", "used up in (90 %)", f"within {horizon}", "growth", "then"], rows))
     rows = [
         [
             one.workload,

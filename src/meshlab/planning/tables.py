@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meshlab.model.spec import data_file
@@ -19,6 +21,25 @@ class Row:
     high: float
     unit: str
     source: str
+
+
+SOURCED = frozenset("SMDT")
+"""Marks of a provenance that somebody can look up: read [S], measured [M], derived [D], the user's own [T]."""
+
+
+def rests_on(provenances: Iterable[str]) -> str:
+    """Says what numbers with these provenances rest on: sourced, partly estimated, estimate, or no growth.
+
+    Estimated [E], recalled [R] and unmarked numbers are estimates. Where there is no number nothing grows.
+    """
+    marks: set[str] = set()
+    for text in provenances:
+        marks |= set(re.findall(r"\[([SDREMT])[\] ]", text)) or {"E"}
+    if not marks:
+        return "no growth"
+    if marks <= SOURCED:
+        return "sourced"
+    return "partly estimated" if marks & SOURCED else "estimate"
 
 
 def prices() -> dict[str, Row]:

@@ -26,7 +26,10 @@ WIREGUARD_RATE = 3e9
 
 @dataclass(frozen=True)
 class Claim:
-    """One limited resource of one machine or group, in every world: `used` now, `daily` growth, in `unit`."""
+    """One limited resource of one machine or group, in every world: `used` now, `daily` growth, in `unit`.
+
+    ``source`` is the provenance of what is used, ``growth_sources`` that of each row that `daily` is drawn from.
+    """
 
     subject: str
     resource: str
@@ -37,6 +40,7 @@ class Claim:
     consequence: str
     users: tuple[str, ...]
     source: str
+    growth_sources: tuple[str, ...]
 
 
 def claims(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
@@ -70,6 +74,7 @@ def _disk(machine: Machine, loads: Sequence[Workload], worlds: Worlds) -> Claim:
         "the node stops at a full disk and has to be synced anew on a larger one",
         tuple(w.name for w in loads),
         "; ".join(worlds.source(w.name, "size") for w in loads),
+        _sources(worlds, loads, "growth"),
     )
 
 
@@ -86,6 +91,7 @@ def _endurance(machine: Machine, disk: Disk, loads: Sequence[Workload], worlds: 
         "the vendor's rated writes are used up: replace the disk before it fails",
         tuple(w.name for w in loads),
         "; ".join(worlds.source(w.name, "writes") for w in loads),
+        _sources(worlds, loads, "writes"),
     )
 
 
@@ -117,6 +123,7 @@ def _asked_for(
             else "the kernel kills the node; it starts anew and falls behind",
             tuple(w.name for w in here),
             "; ".join(worlds.source(w.name, quantity) for w in grown),
+            _sources(worlds, grown, quantity),
         )
 
 
@@ -127,10 +134,10 @@ def _asks(workload: Workload, resource: str) -> float:
 def _traffic(subject: str, what: str, limit: float, loads: Sequence[Workload], worlds: Worlds) -> Claim:
     import numpy as np
 
+    growing = [w for w in loads if worlds.knows(w.name, "traffic-growth")]
     daily = np.zeros(worlds.count)
-    for w in loads:
-        if worlds.knows(w.name, "traffic-growth"):
-            daily = daily + worlds(w.name, "traffic") * worlds(w.name, "traffic-growth")
+    for w in growing:
+        daily = daily + worlds(w.name, "traffic") * worlds(w.name, "traffic-growth")
     return Claim(
         subject,
         what,
@@ -141,6 +148,8 @@ def _traffic(subject: str, what: str, limit: float, loads: Sequence[Workload], w
         "the nodes fall behind the tip of their chains",
         tuple(w.name for w in loads),
         "; ".join(worlds.source(w.name, "traffic") for w in loads),
+        # What is added in a year is a share of the traffic: both are in the date.
+        _sources(worlds, growing, "traffic", "traffic-growth"),
     )
 
 
@@ -188,6 +197,7 @@ def _tunnels(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
         "consensus and watches wait for the cipher",
         tuple(g.name for g in groups),
         f"E.wireguard kernel_throughput_per_core 3 Gbit/s [E]; {traffic()['etcd-entry'].source}",
+        (),
     )
 
 
@@ -204,6 +214,7 @@ def _databases(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
                 "NOSPACE alarm: only reads and deletes until compacted, defragmented and disarmed",
                 (group.name,),
                 f"{worlds.source('etcd', 'size')}; A.etcd quota_backend_bytes_default [S]",
+                worlds.sources("etcd", "growth"),
             )
     for workload in topology.workloads:
         if workload.group and workload.storage and worlds.knows(workload.name, "size"):
@@ -217,6 +228,7 @@ def _databases(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
                 "raft cannot append: writes fail",
                 (workload.name,),
                 worlds.source(workload.name, "size"),
+                worlds.sources(workload.name, "growth"),
             )
 
 
@@ -225,6 +237,12 @@ def _sum(worlds: Worlds, loads: Sequence[Workload], quantity: str) -> Samples:
 
     known = (worlds(w.name, quantity) for w in loads if worlds.knows(w.name, quantity))
     return sum(known, start=np.zeros(worlds.count))
+
+
+def _sources(worlds: Worlds, loads: Sequence[Workload], *quantities: str) -> tuple[str, ...]:
+    """Gives the provenances of these quantities of these workloads, each once."""
+    found = (text for w in loads for quantity in quantities for text in worlds.sources(w.name, quantity))
+    return tuple(dict.fromkeys(found))
 
 
 def _data_disk(machine: Machine) -> Disk | None:

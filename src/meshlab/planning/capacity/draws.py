@@ -38,8 +38,12 @@ class Worlds:
     def knows(self, workload: str, quantity: str) -> bool:
         return (workload, quantity) in self._parts
 
+    def sources(self, workload: str, quantity: str) -> tuple[str, ...]:
+        """Gives the provenance of each row that the quantity is drawn from; none where the table has no row."""
+        return tuple(self.table[part].source for part in self._parts.get((workload, quantity), ()))
+
     def source(self, workload: str, quantity: str) -> str:
-        return "; ".join(self.table[part].source for part in self._parts[workload, quantity])
+        return "; ".join(self.sources(workload, quantity))
 
     def __call__(self, workload: str, quantity: str) -> NDArray[np.float64]:
         """Gives one value per world, in bytes, bytes a day, bits a second, or the share by which it grows a day."""

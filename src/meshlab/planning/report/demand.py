@@ -134,12 +134,13 @@ def room(a: Answers, s: Sources) -> Section:
                 (Number(words.used(one.unit, one.limit), basis),),
                 *((Number(words.years(d), basis),) for d in (out.p10, out.p50, out.p90)),
                 numbered(within(one), basis),
+                (one.rests_on,),
                 (one.consequence,),
             )
         )
     until = Table(
         ("When each resource is used up, the soonest first",),
-        ("where", "what", "used now", "of", "p10", "p50", "p90", "within the horizon", "then"),
+        ("where", "what", "used now", "of", "p10", "p50", "p90", "within the horizon", "growth", "then"),
         tuple(ahead),
     )
     return Section(
@@ -180,11 +181,12 @@ def fit_basis(machine: str, s: Sources) -> Basis:
 
 def resource_basis(one: Resource, s: Sources) -> Basis:
     """The rows of growth.csv that its users draw from, and where its limit is stated."""
+    told = f"{one.source}; {one.growth_source}"
     rows = [
-        *s.growth(one.users, one.source, one.resource),
-        *s.said("traffic.csv", one.source, one.resource),
+        *s.growth(one.users, told, one.resource),
+        *s.said("traffic.csv", told, one.resource),
     ]
-    # What the provenance names beside those rows is that of the limit.
+    # What the provenance of what is used names beside those rows is that of the limit.
     left = one.source
     for key in rows:
         left = left.replace(s.cited[key].text, "")

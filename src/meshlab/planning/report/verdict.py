@@ -118,6 +118,7 @@ def lasting(a: Answers, s: Sources) -> Row | None:
         Number(words.span(a.horizon), horizon),
         " with a probability of ",
         Number(words.share(out.resource.within_horizon), basis),
+        f" (its growth: {out.resource.rests_on})",
     )
     if a.growth != 1:
         line = (
@@ -133,6 +134,7 @@ def lasting(a: Answers, s: Sources) -> Row | None:
             *line,
             f"; likelier within it: {likely.resource.subject}'s {likely.resource.resource}, ",
             Number(words.share(worst), demand.resource_basis(likely.resource, s)),
+            f" (its growth: {likely.resource.rests_on})",
         )
     mark = GOOD if worst <= demand.LIKELY else LOOK if worst <= 0.5 else BAD
     return (("Until when?",), (mark,), line)
