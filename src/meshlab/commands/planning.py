@@ -253,7 +253,9 @@ def _capacity_told(
         ]
         for one in sorted(resources, key=lambda one: (one.days_left.mid, one.subject, one.resource))
     ]
-    lines.append(table("", ["where", "what", "used up in (90 %)", f"within {horizon}", "growth", "then"], rows))
+    lines.append(
+        table("", ["where", "what", "used up in (90 %)", f"within {horizon}", "growth", "then"], rows)
+    )
     rows = [
         [
             one.workload,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from meshlab.model import Workload
 from meshlab.model.spec import data_file
 
 TRIANGULAR = "triangular between low, mid and high of the table"
@@ -63,8 +64,17 @@ def explored() -> dict[str, Row]:
 
 
 def growth() -> dict[tuple[str, str], Row]:
-    """Gives sizes and growth by (workload, quantity)."""
+    """Gives sizes and growth by (workload, quantity); a workload is named, or meant by its role (:func:`grows_as`)."""
     return {(row["workload"], row["quantity"]): _row(row) for row in _rows("growth.csv")}
+
+
+def grows_as(workload: Workload, table: Mapping[tuple[str, str], Row]) -> str:
+    """Gives the name of a workload's rows in growth.csv: its own where it has some, else its role's.
+
+    Two Solana nodes of a spec are `solana-a` and `solana-b`, and both are Solana nodes.
+    """
+    named = {name.split("/")[0] for name, _ in table}
+    return workload.name if workload.name in named else workload.role
 
 
 def _rows(name: str) -> list[dict[str, str]]:

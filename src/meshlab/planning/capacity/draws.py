@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from meshlab.planning.tables import Row
+from meshlab.model import Workload
+from meshlab.planning.tables import Row, grows_as
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,10 @@ class Worlds:
         for workload, quantity in table:
             self._parts.setdefault((workload.split("/")[0], quantity), []).append((workload, quantity))
         self._drawn: dict[tuple[str, str], NDArray[np.float64]] = {}
+
+    def name(self, workload: Workload) -> str:
+        """Gives the name under which the table has a workload: its own, else its role's."""
+        return grows_as(workload, self.table)
 
     def knows(self, workload: str, quantity: str) -> bool:
         return (workload, quantity) in self._parts

@@ -23,7 +23,7 @@ class Resource:
     ``used`` and ``limit`` are in `unit`; ``days_left`` is infinite where nothing grows; ``within_horizon`` is the
     probability that it is used up within the horizon asked for; ``consequence`` says what happens then.
     ``source`` is the provenance of what is used, ``growth_source`` that of how fast it grows; ``rests_on`` says what
-    that makes of the date: sourced, partly estimated, estimate, or no growth (:func:`~meshlab.planning.tables.rests_on`).
+    that makes of the date (:func:`~meshlab.planning.tables.rests_on`).
     """
 
     subject: str

@@ -220,7 +220,7 @@ def _uplinks(topology: Topology, draws: Draws) -> Iterator[_Line]:
 
 def _transit(topology: Topology, draws: Draws) -> Iterator[_Line]:
     """The data centre's way to the internet, by what the chains on its machines move at the median."""
-    from meshlab.planning.tables import growth
+    from meshlab.planning.tables import grows_as, growth
 
     table = growth()
     racked = {m.name for m in topology.machines if not m.instance_type}
@@ -228,10 +228,13 @@ def _transit(topology: Topology, draws: Draws) -> Iterator[_Line]:
         w
         for w in topology.workloads
         for name in w.machines[: w.replicas]
-        if name in racked and not w.group and (w.name, "traffic") in table
+        if name in racked and not w.group and (grows_as(w, table), "traffic") in table
     ]
     if loads:
-        each = (draws.triangle(f"{w.name}/traffic", table[w.name, "traffic"]) for w in loads)
+        each = (
+            draws.triangle(f"{name}/traffic", table[name, "traffic"])
+            for name in (grows_as(w, table) for w in loads)
+        )
         rate = sum(each, start=draws.zeros())
         source = f"{draws.sources('price', 'transit')}; data/growth.csv"
         yield _Line(

@@ -228,7 +228,7 @@ def recovery(a: Answers, s: Sources) -> Section | None:
 def recovery_basis(one: Recovery, s: Sources) -> Basis:
     if any(group.name == one.workload for group in s.topology.raft_groups):
         voters = s.topology.raft_group(one.workload).voters
-        rows = s.said("growth.csv", one.source, users=("etcd", *_members(s, one.workload)))
+        rows = s.said("growth.csv", one.source, users=s.rows_of(("etcd", *_members(s, one.workload))))
         return s.basis("recovery", s.parameter(f"machine.{voters[-1]}.boot"), *rows, *s.links())
     role = s.topology.workload(one.workload).role
     names = [f"{role}.catch-up", f"{role}.resync", f"{role}.block-time"]
