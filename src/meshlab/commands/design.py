@@ -116,7 +116,7 @@ def simulate(
         Path, typer.Option("--scenario", help="a scenario file, for example data/scenarios/lose-master.yaml")
     ],
     replicates: Annotated[int, typer.Option(min=1, help="how many histories to simulate")] = 100,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="processes; the answer is the same for any number")] = 1,
     scheduler: Annotated[
         str, typer.Option(help="replicates on a Dask cluster: its scheduler's address, tcp://HOST:8786")

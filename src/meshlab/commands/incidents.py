@@ -57,7 +57,7 @@ def incident(
     report: Annotated[
         Path | None, typer.Option("--report", help="HTML file to write; Markdown beside it")
     ] = None,
-    seed: Annotated[int, typer.Option(help="same seed, same ranking")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same ranking")] = 0,
     as_json: Json = False,
 ) -> None:
     """Finds the most likely cause and writes the report. Example: `meshlab incident incident --report report.html`"""

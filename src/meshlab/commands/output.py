@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from meshlab.live.target import Target
     from meshlab.model import Topology
 
-__all__ = ["Json", "Spec", "TargetName", "answer", "complain", "say", "table", "target_of", "topology_of"]
+__all__ = [
+    "Json",
+    "Spec",
+    "TargetName",
+    "answer",
+    "complain",
+    "finite",
+    "say",
+    "span",
+    "table",
+    "target_of",
+    "topology_of",
+]
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="a spec file, for example data/reference.yaml")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout; progress on stderr")]
@@ -45,6 +57,28 @@ def say(text: str) -> None:
 def answer(document: Any, as_json: bool, text: str) -> None:
     """Prints the answer: one JSON document, or the text for people."""
     print(json.dumps(document, indent=2) if as_json else text)
+
+
+def span(option: str, text: str, hint: str) -> float:
+    """Gives the seconds of a span of time that an option was given: more than none."""
+    from meshlab.model.units import UnitError, parse
+
+    try:
+        seconds = parse(text, "duration")
+    except UnitError as error:
+        raise InputError.single(option, str(error), hint) from None
+    if seconds <= 0:
+        raise InputError.single(option, f"{text} is no time ahead", hint)
+    return seconds
+
+
+def finite(option: str, value: float) -> float:
+    """Gives the number that an option was given; infinity is none."""
+    from math import isfinite
+
+    if not isfinite(value):
+        raise InputError.single(option, f"{value:g} is no number to reckon with", "give a finite one")
+    return value
 
 
 def topology_of(spec: Path) -> Topology:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, say, table, topology_of
+from meshlab.commands.output import Json, Spec, answer, finite, say, span, table, topology_of
 
 if TYPE_CHECKING:
     from meshlab.model import Estimate, RaftGroup, Topology
@@ -37,7 +37,7 @@ def latency(
         bool, typer.Option("--relay", help="as if peers passed on what has no direct way; KubeSpan does not")
     ] = False,
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     as_json: Json = False,
 ) -> None:
     """Says how long requests take, hop by hop. Example: `meshlab latency data/reference.yaml --request api-write`"""
@@ -46,7 +46,7 @@ def latency(
     from meshlab.planning.latency import REQUESTS, NoSuchRequest, choices, stretched, tunnel_cost
     from meshlab.planning.latency import latency as of_request
 
-    spec_says = topology_of(spec)
+    spec_says, load = topology_of(spec), finite("--load", load)
     far = {"masters": _round_trip("--stretch", stretch), "workers": _round_trip("--away", away)}
     topology = stretched(spec_says, **far)
     down = [name.strip() for name in without.split(",") if name.strip()]
@@ -165,7 +165,7 @@ def _latency_told(found: list[Latency], before: list[Latency], tunnels: list[Tun
                 *(_time(quantile.value) for quantile in (one.p50, one.p95, one.p99)),
                 *([_time(was[one.request].p99.value)] if before else []),
                 one.dominant,
-                f"{_time(tunnel.seconds)} ({tunnel.share:.1%})",
+                f"{_time(tunnel.seconds)} ({tunnel.share:.1%})" if one.failing < 1 else "",
                 f"{one.most:,.0f}" if one.most < 1e9 else "",
                 "; ".join(trouble),
             ]
@@ -184,7 +184,7 @@ def capacity(
     spec: Spec,
     horizon: Annotated[str, typer.Option("--horizon", help="how far ahead: 24mo, 3y")] = "24mo",
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     as_json: Json = False,
 ) -> None:
     """Says what fits and what runs out when. Example: `meshlab capacity data/reference.yaml --horizon 24mo`"""
@@ -226,13 +226,7 @@ def _search(topology: Topology, vary: list[str] | None, ahead: float, seed: int)
 
 
 def _ahead(horizon: str) -> float:
-    from meshlab.model.errors import InputError
-    from meshlab.model.units import UnitError, parse
-
-    try:
-        return parse(horizon, "duration")
-    except UnitError as error:
-        raise InputError.single("--horizon", str(error), "for example 24mo, 3y, 90d") from None
+    return span("--horizon", horizon, "for example 24mo, 3y, 90d")
 
 
 def _capacity_told(
@@ -286,14 +280,17 @@ def cost(
     ] = False,
     profile: Annotated[str, typer.Option("--profile", help="AWS profile for --live-prices")] = "",
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     as_json: Json = False,
 ) -> None:
     """Says what the cluster costs in a month, item by item. Example: `meshlab cost data/reference.yaml`"""
     from meshlab.planning import monthly_cost
+    from meshlab.planning.cost import PRICED_REGION, elsewhere
 
     topology = topology_of(spec)
     found = _live_prices(topology, profile) if live else None
+    if (away := elsewhere(topology)) and found is None:
+        say(f"list prices of {PRICED_REGION} stand for {', '.join(away)}: --live-prices asks AWS for its own")
     *items, total = monthly_cost(topology, samples=samples, seed=seed, live_prices=found)
     document = {
         "currency": "USD",
@@ -372,7 +369,9 @@ def _risk(action: Action, serving: bool) -> str:
     text = f"\n      takes {duration(time.mid)} ({duration(time.low)} to {duration(time.high)})"
     if serving:
         risk = action.exposure.risk
-        text += f"; the quorum is lost meanwhile with probability {risk.mid:.2g} ({risk.low:.1g} to {risk.high:.1g})"
+        low, mid, high = (f"{value:.2g}" for value in (risk.low, risk.mid, risk.high))
+        spread = "" if low == high else f" ({low} to {high})"
+        text += f"; the quorum is lost meanwhile with probability {mid}{spread}"
     text += f"; then {_margin(action.after)}"
     return text if action.keeps_data else text + "; committed data may be lost"
 
@@ -406,7 +405,7 @@ def report(
         ),
     ] = None,
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     as_json: Json = False,
 ) -> None:
     """Writes the capacity plan, with its sources. Example: `meshlab report data/reference.yaml -o plan.html`"""
@@ -417,6 +416,7 @@ def report(
 
     check_output(output)
     topology, ahead = topology_of(spec), _ahead(horizon)
+    growth, load = finite("--growth", growth), finite("--load", load)
     others = {path.stem: topology_of(path) for path in against or []}
     with tqdm(total=STEPS * (1 + len(others)), desc="planning", file=sys.stderr, leave=False) as bar:
         found = answers(

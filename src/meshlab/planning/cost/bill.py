@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from meshlab.planning.tables import Row
 
 HOURS_PER_MONTH = 730.5
+PRICED_REGION = "us-east-1"
+"""The region whose list prices data/prices.csv has."""
 GB = 1e9
+
+
+def elsewhere(topology: Topology) -> tuple[str, ...]:
+    """Gives the regions of a design that data/prices.csv has no prices of; those of us-east-1 stand for them."""
+    regions = {s.region for s in topology.sites if s.place == "aws-region" and s.region}
+    return tuple(sorted(regions - {PRICED_REGION}))
 
 
 @dataclass(frozen=True)

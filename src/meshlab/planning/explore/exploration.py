@@ -132,7 +132,8 @@ def explore(
     ['today', 'spare-workers=1']
     """
     asked = asked or Limits()
-    chosen = designs(topology, dimensions(topology, varied))
+    words = tuple(varied)
+    chosen = designs(topology, dimensions(topology, words), asked=bool(words))
     measure = Measurer(samples, seed)
     measured: list[Measures] = []
     for position, design in enumerate(chosen):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshlab.model import Topology
 from meshlab.model.units import duration
+from meshlab.planning.cost import PRICED_REGION, elsewhere
 from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
 from meshlab.planning.report.document import (
@@ -241,7 +243,7 @@ def _members(s: Sources, group: str) -> tuple[str, ...]:
     return tuple(w.name for w in s.topology.workloads if w.group == group)
 
 
-def limits() -> Section:
+def limits(topology: Topology) -> Section:
     """What a plan of this kind does not know."""
     said = (
         "Elections, restarts, unsealing and planned work are not in the availability: they are short and "
@@ -251,5 +253,6 @@ def limits() -> Section:
         "Growth is linear in each world. A fork, a new fee market or a pruning option changes it at once.",
         "Estimates are marked in the list of sources. Replace those that decide something with your own "
         "numbers, in the tables or in the design, and make the plan again.",
+        *(f"List prices of {PRICED_REGION} stand for those of {region}." for region in elsewhere(topology)),
     )
     return Section("What is not in it", tuple(Sentence((text,)) for text in said))
