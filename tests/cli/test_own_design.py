@@ -161,3 +161,38 @@ def test_the_name_of_a_row_is_in_one_piece_at_any_width(monkeypatch: pytest.Monk
     told = text_table("", columns, rows)
     assert "vault-write" in told
     assert all(len(line) <= width for line in told.splitlines())
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """The same with Tron on a machine that is too small for it."""
+    spec = tmp_path / "small.yaml"
+    text = SPEC.read_text()
+    assert text.count("  - w4\n") == 1
+    spec.write_text(text.replace("  - w4\n", "  - w5\n"))
+    return spec
+
+
+def test_what_does_not_fit_is_said_once(meshlab: Callable[..., Done], small: Path) -> None:
+    """Cores were said twice, as 13.0 and as `13 (13 to 13)`, and used up in `0.0 y (0.0 y to 0.0 y)`."""
+    told = meshlab("capacity", str(small)).stdout
+    assert told.count("of cores, w5 has 8") == 1
+    assert "secrets, tron need 13 of cores, w5 has 8" in told
+    assert "0.0 y (0.0 y" not in told
+    assert " now " in told
+
+
+@pytest.mark.parametrize("place", ["nowhere/tree.xml", "."])
+def test_a_place_that_cannot_be_written_to_is_bad_input(
+    meshlab: Callable[..., Done], tmp_path: Path, place: str
+) -> None:
+    file = str(tmp_path / place)
+    for words in (
+        ("availability", str(SPEC), "--service", "etcd", "--export-open-psa", file),
+        ("show", str(SPEC), "--format", "mermaid", "-o", file),
+        ("show", str(SPEC), "--format", "png", "-o", file),
+    ):
+        done = meshlab(*words)
+        assert done.returncode == 2, words
+        assert "cannot be written" in done.stderr
+        assert "Traceback" not in done.stderr

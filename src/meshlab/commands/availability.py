@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshlab.commands import sampling
-from meshlab.commands.output import Json, answer, say, span, table, topology_of
+from meshlab.commands.output import Json, answer, say, span, table, topology_of, write
 from meshlab.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _export(spec: Path, service: str | None, file: Path, as_json: bool) -> None:
         )
     if service not in formulas:
         raise UnknownComponent(service, formulas)
-    file.write_text(open_psa(formulas[service], steady(rates(topology)), service), encoding="utf-8")
+    write(file, open_psa(formulas[service], steady(rates(topology)), service))
     answer(
         {"file": str(file), "service": service},
         as_json,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, say, table, topology_of
+from meshlab.commands.output import Json, Spec, answer, say, table, topology_of, write, writing
 from meshlab.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,12 +47,13 @@ def show(
             )
         from meshlab.views.topology_plot import plot_topology
 
-        plot_topology(topology).savefig(output, dpi=150)
+        with writing(output):
+            plot_topology(topology).savefig(output, dpi=150, format="png")
         answer({"file": str(output)}, as_json, f"wrote {output}")
         return
     text = _exported(topology, form, as_json)
     if output:
-        output.write_text(text + "\n", encoding="utf-8")
+        write(output, text + "\n")
         say(f"wrote {output}")
     else:
         print(text)
@@ -98,7 +99,7 @@ def import_(
     imported = import_design(design)
     text = dump(imported.topology)
     if output:
-        output.write_text(text, encoding="utf-8")
+        write(output, text)
         say(f"wrote {output}")
     gaps = [{"component": g.component, "field": g.field, "message": g.text} for g in imported.gaps]
     if as_json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +30,8 @@ __all__ = [
     "table",
     "target_of",
     "topology_of",
+    "write",
+    "writing",
 ]
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="a spec file, for example data/reference.yaml")]
@@ -79,6 +83,22 @@ def finite(option: str, value: float) -> float:
     if not isfinite(value):
         raise InputError.single(option, f"{value:g} is no number to reckon with", "give a finite one")
     return value
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Around what writes a file: a place that cannot be written to is bad input."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise InputError.single(str(file), f"cannot be written: {why}", "choose another place") from None
+
+
+def write(file: Path, text: str) -> None:
+    """Writes a text file."""
+    with writing(file):
+        file.write_text(text, encoding="utf-8")
 
 
 def topology_of(spec: Path) -> Topology:

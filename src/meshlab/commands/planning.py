@@ -234,7 +234,10 @@ def _capacity_told(
 ) -> str:
     from meshlab.model.units import duration
 
-    problems = [fit.reason for fit in tight] + [one.reason for one in resources if not one.fits]
+    # Cores and memory are in both: what is asked for, and what that grows to.
+    known = {(fit.machine, fit.resource) for fit in tight}
+    more = [one for one in resources if not one.fits and (one.subject, one.resource) not in known]
+    problems = [*(fit.reason for fit in tight), *(one.reason for one in more)]
     lines = [f"does not fit: {problem}" for problem in problems] or ["everything fits as it is"]
     rows = [
         [
@@ -268,6 +271,8 @@ def _days(days: Estimate) -> str:
         years = value / 365.25
         return "never" if value == float("inf") else f"{years:.1f} y" if years < 100 else "> 100 y"
 
+    if days.high == 0:
+        return "now"
     if days.low > 36_525 and days.low != float("inf"):
         return one(days.low)
     return f"{one(days.mid)} ({one(days.low)} to {one(days.high)})" if days.low != float("inf") else "never"

@@ -55,7 +55,8 @@ class Resource:
                 return size(value)
             return f"{value / 1e6:.4g} Mbps" if self.unit == "bps" else f"{value:.4g}"
 
-        need = f"{show(self.used.mid)} ({show(self.used.low)} to {show(self.used.high)})"
+        low, need, high = (show(value) for value in (self.used.low, self.used.mid, self.used.high))
+        need += "" if low == high else f" ({low} to {high})"
         return (
             f"{', '.join(self.users)} need {need} of {self.resource}, {self.subject} has {show(self.limit)}"
         )

@@ -81,10 +81,11 @@ def fast(a: Answers, s: Sources) -> Row | None:
 
 def big(a: Answers, s: Sources) -> Row:
     short = [(fit.reason, demand.fit_basis(fit.machine, s)) for fit in a.fits if not fit.fits]
+    known = {(fit.machine, fit.resource) for fit in a.fits if not fit.fits}
     short += [
         (out.resource.reason, demand.resource_basis(out.resource, s))
         for out in a.runouts
-        if not out.resource.fits
+        if not out.resource.fits and (out.resource.subject, out.resource.resource) not in known
     ]
     if not short:
         tight = max(a.fits, key=lambda fit: fit.used / (fit.available or 1), default=None)
