@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from meshlab.model import Disk, Distribution
+from meshlab.model import Disk, Distribution, Topology
 from meshlab.model.spec import reference
 from meshlab.parameters import Parameters
 from meshlab.planning.capacity import Resource, fits, forecast, recoveries
 from meshlab.planning.capacity.claims import DAY
 from meshlab.planning.capacity.draws import Worlds, triangle
-from meshlab.planning.tables import Row, growth
+from meshlab.planning.tables import Row, grows_as, growth, rests_on
 
 
 def row(found: tuple[Resource, ...], subject: str, resource: str) -> Resource:
@@ -184,3 +185,85 @@ def test_a_voter_without_its_disk_boots_and_copies_the_database() -> None:
     assert found["etcd"].seconds.low > 90 + 8 * 0.05e9 / 1.562e9
     assert found["etcd"].seconds.high < 90 + 8 * 1e9 / 1.562e9
     assert found["vault"].seconds.mid < found["etcd"].seconds.mid
+
+
+def test_each_date_says_whether_its_growth_is_sourced_or_an_estimate() -> None:
+    found = {(one.subject, one.resource): one.rests_on for one in forecast(reference(), samples=100)}
+    assert found["worker-1", "memory"] == "sourced"  # requirements of five years, with their dates
+    assert found["worker-3", "disk space"] == "sourced"
+    assert found["worker-2", "disk space"] == "partly estimated"  # execution is sourced, consensus is not
+    assert found["worker-3", "network"] == "partly estimated"  # a sourced share of an estimated traffic
+    assert found["etcd", "database quota"] == "estimate"
+    assert found["master-1", "WireGuard, one core"] == "no growth"
+
+
+def test_the_growths_provenance_is_told_beside_that_of_what_is_used() -> None:
+    """The disk of Ethereum is used by what is read [S] and grows by what is derived [D] and estimated [E]."""
+    disk = row(forecast(reference(), samples=100), "worker-2", "disk space")
+    assert "disk_growth_year" in disk.growth_source
+    assert "disk_growth_year" not in disk.source
+    assert disk.to_dict()["rests_on"] == "partly estimated"
+    assert disk.to_dict()["growth_source"] == disk.growth_source
+
+
+@pytest.mark.parametrize(
+    ("provenances", "says"),
+    [
+        ((), "no growth"),
+        (("read [S]", "[D] derived"), "sourced"),
+        (("measured here [M]", "no figure [E]"), "partly estimated"),
+        (("H.x y [S]; spread [E]",), "partly estimated"),
+        (("recalled [R]",), "estimate"),
+        (("without a mark",), "estimate"),
+    ],
+)
+def test_a_date_is_sourced_only_where_every_row_is(provenances: tuple[str, ...], says: str) -> None:
+    assert rests_on(provenances) == says
+
+
+def test_no_growth_of_a_chain_node_is_a_bare_estimate() -> None:
+    """Memory, cores and traffic decide the first date: each row names dated sources, or it is marked."""
+    rows = {key: one for key, one in growth().items() if key[1].endswith("-growth")}
+    assert {name for name, _ in rows} == {"solana", "ethereum", "tron"}
+    for key, one in rows.items():
+        assert rests_on([one.source]) == "sourced", key
+        assert len(re.findall(r"20\d\d", one.source)) >= 2, key
+        assert one.low <= one.mid < one.high, key
+
+
+def own_names() -> Topology:
+    """The reference cluster with a chain twice, under two names of their own, and a Vault of another name."""
+    cluster = reference()
+    spare = replace(cluster.machine("worker-1"), name="worker-4", address="10.40.0.14")
+    solana, vault = cluster.workload("solana"), cluster.workload("vault-server")
+    kept = cluster.without("solana").without("vault-server").with_component(spare)
+    for one in (
+        replace(solana, name="solana-a"),
+        replace(solana, name="solana-b", machines=("worker-4",)),
+        replace(vault, name="secrets"),
+    ):
+        kept = kept.with_component(one)
+    return kept
+
+
+def test_a_chain_under_a_name_of_its_own_grows_as_its_role() -> None:
+    named, plain = forecast(own_names()), forecast(reference())
+    for what in ("disk space", "memory", "cores", "network", "endurance of nvme0n1"):
+        again = replace(row(plain, "worker-1", what), users=("solana-a",))
+        assert row(named, "worker-1", what) == again
+    assert row(named, "worker-4", "disk space").users == ("solana-b",)
+    assert row(named, "secrets", "volume").used == row(plain, "vault-server", "volume").used
+    assert row(named, "dc-1", "way out").used.mid > 1.7 * row(plain, "dc-1", "way out").used.mid
+
+
+def test_a_row_of_its_own_name_goes_before_that_of_the_role() -> None:
+    table = {("solana-b", "size"): Row(1, 1, 1, "TB", "[T] measured here"), **growth()}
+    solana = own_names().workload("solana-b")
+    assert grows_as(solana, table) == "solana-b"
+    assert grows_as(solana, growth()) == "solana"
+
+
+def test_who_shares_the_way_out_is_named_once() -> None:
+    solana = replace(reference().workload("solana"), machines=("worker-1", "worker-2"), replicas=2)
+    out = row(forecast(reference().with_component(solana), samples=100), "dc-1", "way out")
+    assert out.users == ("solana", "ethereum", "tron")

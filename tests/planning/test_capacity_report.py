@@ -18,7 +18,7 @@ from meshlab.availability import availability
 from meshlab.model import Topology
 from meshlab.model.spec import data_file, reference
 from meshlab.planning import monthly_cost
-from meshlab.planning.explore import explore, limits
+from meshlab.planning.explore import Limits, explore, limits
 from meshlab.planning.report import (
     STEPS,
     Answers,
@@ -48,7 +48,7 @@ def found() -> Answers:
 
 @pytest.fixture(scope="module")
 def report(found: Answers) -> Report:
-    searched = explore(reference(), ["spare-workers=0,1"], samples=WORLDS)
+    searched = explore(reference(), ["spare-workers=0,1"], asked=Limits(horizon=12), samples=WORLDS)
     return capacity_plan(found, design="reference.yaml", exploration=searched)
 
 
@@ -130,7 +130,9 @@ def test_the_same_seed_gives_the_same_page_and_another_one_does_not(report: Repo
             seed=seed,
             changed={"one more worker": changed(cluster, Change(workers=1))},
         )
-        searched = explore(cluster, ["spare-workers=0,1"], samples=WORLDS, seed=seed)
+        searched = explore(
+            cluster, ["spare-workers=0,1"], asked=Limits(horizon=12), samples=WORLDS, seed=seed
+        )
         return html(capacity_plan(one, design="reference.yaml", exploration=searched))
 
     assert again(0) == page

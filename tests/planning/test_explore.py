@@ -307,12 +307,25 @@ def test_a_spec_with_switches_of_its_own_is_not_given_others() -> None:
 
 
 def test_a_wider_way_out_carries_what_a_second_replica_of_every_chain_brings() -> None:
-    found = explore(reference(), ["chain-replicas=2", "uplink=1Gbps,10Gbps"], samples=1_000)
+    year = Limits(horizon=12)
+    found = explore(reference(), ["chain-replicas=2", "uplink=1Gbps,10Gbps"], asked=year, samples=1_000)
     narrow, wide = found["chain-replicas=2"], found["chain-replicas=2, uplink=10Gbps"]
     assert narrow.rejected is not None
     assert "--vary uplink=" in narrow.rejected.reason
     assert wide.rejected is None
     assert wide.measures.cost_mid > narrow.measures.cost_mid
+
+
+def test_more_memory_lasts_longer_and_is_paid_for() -> None:
+    """As drawn, worker-1's memory may be used up within two years; the rejection says what to try."""
+    found = explore(reference(), ["worker-memory=1x,1.5x"], samples=2_000)
+    today, more = found.today, found["worker-memory=1.5x"]
+    assert today.rejected is not None and today.rejected.constraint == "horizon"
+    assert "worker-1 memory" in today.rejected.reason and "--vary worker-memory=" in today.rejected.reason
+    assert more.rejected is None
+    paid = more.measures.cost_mid - today.measures.cost_mid  # 256 GiB, and 64 beyond what worker-2's kind comes with
+    assert 320 * 4 / 60 < paid < 320 * 20 / 36
+    assert found.recommendation.design == "worker-memory=1.5x"
 
 
 def test_a_switch_each_is_no_advice_where_every_chain_has_one_machine() -> None:
@@ -329,7 +342,7 @@ def test_todays_p99_is_the_latency_commands() -> None:
 
 
 def test_the_first_exhaustion_is_no_later_than_any_and_as_early_as_the_draws_say() -> None:
-    """A second way: the three resources that come first, drawn with numpy's own triangles; 20,000 worlds each.
+    """A second way: the five resources that come first, drawn with numpy's own triangles; 20,000 worlds each.
 
     The medians have standard errors below 1 %; they may differ by 4 %, and by what the other resources take away.
     """
@@ -338,10 +351,17 @@ def test_the_first_exhaustion_is_no_later_than_any_and_as_early_as_the_draws_say
     assert measures.exhaustion_quantile(0.5) <= min(one.days_left.mid for one in rows) / 30.4375
     rng = np.random.default_rng(6)
     draw = lambda low, mid, high: rng.triangular(low, mid, high, 20_000)  # noqa: E731
-    memory = (512 - 384 - 0.375) / 384 / draw(0, 0.08, 0.2) * 12
+    memory = (512 - 384 - 0.375) / 384 / draw(0, 0.1, 0.22) * 12
     disk = (7.68 - draw(3.2, 3.4, 4.4)) / (draw(1.61, 1.79, 3.2) / 1000) / 30.4375
-    cores = (16 - 12.5) / 12 / draw(0, 0.04, 0.12) * 12
-    first = float(np.median(np.minimum(np.minimum(memory, disk), cores)))
+    cores = (16 - 12.5) / 12 / draw(0, 0, 0.15) * 12
+    quota = (2.147 - draw(0.05, 0.2, 1)) / draw(0, 0.0002, 0.0025) / 30.4375
+    chains = (
+        (draw(268, 456, 669), draw(0, 0.14, 0.31)),
+        (draw(5, 15, 50), draw(0, 0.12, 0.5)),
+        (draw(1, 5, 20), draw(0, 0.24, 0.38)),
+    )
+    way_out = (1000 - sum(now for now, _ in chains)) / sum(now * share for now, share in chains) * 12
+    first = float(np.median(np.minimum.reduce([memory, disk, cores, quota, way_out])))
     assert measures.exhaustion_quantile(0.5) < first * 1.01
     assert measures.exhaustion_quantile(0.5) == pytest.approx(first, rel=0.06)
 

@@ -18,7 +18,7 @@ from meshlab.availability.minimal import RankedCutSet, minimal_cut_sets
 from meshlab.availability.mission import Mission, mission, outages_per_second
 from meshlab.availability.rates import SAMPLES, SEED, Rates, rates, sampled, steady
 from meshlab.availability.structure import structure
-from meshlab.model import SERVICES, Topology, UnknownComponent
+from meshlab.model import Topology, UnknownComponent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,14 +95,10 @@ def availability(
     formulas = structure(topology)
     if service is not None and service not in formulas:
         raise UnknownComponent(service, formulas)
-    names = [service] if service else _services(formulas)
+    names = [service] if service else [name for name in topology.service_names if name in formulas]
     known = rates(topology)
     draws = sampled(topology, samples, seed)
     return {name: _exact(name, formulas[name], known, draws, top, mission_seconds) for name in names}
-
-
-def _services(formulas: dict[str, Formula]) -> list[str]:
-    return [name for name in SERVICES if name in formulas]
 
 
 @lru_cache(maxsize=256)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshlab.commands import sampling
-from meshlab.commands.output import Json, answer, say, table, topology_of
+from meshlab.commands.output import Json, answer, say, span, table, topology_of, write
 from meshlab.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def availability(
     half_width: Annotated[
         str | None, typer.Option("--half-width", help="also sample, to this 95 % half-width: 1e-6, or 10%")
     ] = None,
-    seed: Annotated[int, typer.Option(help="of the samples; same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of the samples; same seed, same bits")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="threads; the answer is the same for any number")] = 1,
     crews: Annotated[
         int, typer.Option(min=0, help="with --mission, sampled: repair crews; 0 is as many as needed")
@@ -78,10 +78,9 @@ def _services(
     import time
 
     from meshlab.availability import availability as exact
-    from meshlab.model.units import parse
 
     topology = topology_of(spec)
-    seconds = parse(mission, "duration") if mission else None
+    seconds = span("--mission", mission, "for example 30d, 12h") if mission is not None else None
     start = time.perf_counter()
     answers = exact(topology, service, mission_seconds=seconds)
     services = {name: a.to_dict() for name, a in answers.items()}
@@ -106,7 +105,7 @@ def _told(title: str, answers: dict[str, ServiceAvailability]) -> str:
             name,
             _percent(a),
             f"{a.nines:.1f}",
-            f"{_minutes(a.unavailability)} ({_minutes(a.interval[0])} to {_minutes(a.interval[1])})",
+            _minutes_between(a),
             f"{a.outages_per_year:.2g}",
             str(a.cut_set_count),
             _limit(a),
@@ -133,6 +132,12 @@ def _told(title: str, answers: dict[str, ServiceAvailability]) -> str:
         if len(answers) == 1:
             lines.append(_details(a))
     return "\n".join(lines)
+
+
+def _minutes_between(a: ServiceAvailability) -> str:
+    """Gives the minutes, and their interval where the spec leaves one (`fails-between`)."""
+    low, high = (_minutes(end) for end in a.interval)
+    return _minutes(a.unavailability) if low == high else f"{_minutes(a.unavailability)} ({low} to {high})"
 
 
 def _minutes(unavailability: float) -> str:
@@ -197,7 +202,7 @@ def _export(spec: Path, service: str | None, file: Path, as_json: bool) -> None:
         )
     if service not in formulas:
         raise UnknownComponent(service, formulas)
-    file.write_text(open_psa(formulas[service], steady(rates(topology)), service), encoding="utf-8")
+    write(file, open_psa(formulas[service], steady(rates(topology)), service))
     answer(
         {"file": str(file), "service": service},
         as_json,

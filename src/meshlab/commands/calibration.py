@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, say, table, topology_of
+from meshlab.commands.output import Json, Spec, answer, say, table, topology_of, write
 from meshlab.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def calibrate(
         )
     if output is not None:
         parameters = output if output.suffix == ".json" else output.with_suffix(".calibration.json")
-        parameters.write_text(found.to_json() + "\n", encoding="utf-8")
+        write(parameters, found.to_json() + "\n")
         say(f"wrote {parameters}")
         if output.suffix != ".json":
-            output.write_text(dump(calibrated(topology, found)), encoding="utf-8")
+            write(output, dump(calibrated(topology, found)))
             say(f"wrote {output}")
     rows = [
         [f.name, f"{f.bounded} {f.interval} {f.unit}", _was(f.replaced), str(f.count), _where(f.evidence)]

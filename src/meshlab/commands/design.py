@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, say, table, topology_of
+from meshlab.commands.output import Json, Spec, answer, say, table, topology_of, write, writing
 from meshlab.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,12 +47,13 @@ def show(
             )
         from meshlab.views.topology_plot import plot_topology
 
-        plot_topology(topology).savefig(output, dpi=150)
+        with writing(output):
+            plot_topology(topology).savefig(output, dpi=150, format="png")
         answer({"file": str(output)}, as_json, f"wrote {output}")
         return
     text = _exported(topology, form, as_json)
     if output:
-        output.write_text(text + "\n", encoding="utf-8")
+        write(output, text + "\n")
         say(f"wrote {output}")
     else:
         print(text)
@@ -98,7 +99,7 @@ def import_(
     imported = import_design(design)
     text = dump(imported.topology)
     if output:
-        output.write_text(text, encoding="utf-8")
+        write(output, text)
         say(f"wrote {output}")
     gaps = [{"component": g.component, "field": g.field, "message": g.text} for g in imported.gaps]
     if as_json:
@@ -116,7 +117,7 @@ def simulate(
         Path, typer.Option("--scenario", help="a scenario file, for example data/scenarios/lose-master.yaml")
     ],
     replicates: Annotated[int, typer.Option(min=1, help="how many histories to simulate")] = 100,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="processes; the answer is the same for any number")] = 1,
     scheduler: Annotated[
         str, typer.Option(help="replicates on a Dask cluster: its scheduler's address, tcp://HOST:8786")

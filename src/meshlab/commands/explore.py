@@ -23,7 +23,7 @@ def explore(
     load: Load = 0,
     service: Service = "",
     samples: Annotated[int, typer.Option(min=200, help="worlds of latency, growth and prices")] = 4_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     as_json: Json = False,
 ) -> None:
     """Compares designs and recommends one. Example: `meshlab explore data/reference.yaml --vary masters=3,5`"""

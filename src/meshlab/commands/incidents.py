@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, target_of, topology_of
+from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, target_of, topology_of, write
 from meshlab.model.errors import InputError
 from meshlab.model.units import UnitError, duration, parse
 
@@ -57,7 +57,7 @@ def incident(
     report: Annotated[
         Path | None, typer.Option("--report", help="HTML file to write; Markdown beside it")
     ] = None,
-    seed: Annotated[int, typer.Option(help="same seed, same ranking")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same ranking")] = 0,
     as_json: Json = False,
 ) -> None:
     """Finds the most likely cause and writes the report. Example: `meshlab incident incident --report report.html`"""
@@ -67,8 +67,8 @@ def incident(
     if report:
         from meshlab.views.report_figures import report_figures
 
-        report.write_text(result.report.to_html(report_figures(result.report)), encoding="utf-8")
-        report.with_suffix(".md").write_text(result.report.to_markdown(), encoding="utf-8")
+        write(report, result.report.to_html(report_figures(result.report)))
+        write(report.with_suffix(".md"), result.report.to_markdown())
         say(f"wrote {report} and {report.with_suffix('.md')}")
     rows = [
         [c.name, f"{c.probability:.1%}", f"{c.score:.1f}", ", ".join(c.alike) or "-"]

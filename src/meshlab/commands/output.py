@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +18,21 @@ if TYPE_CHECKING:
     from meshlab.live.target import Target
     from meshlab.model import Topology
 
-__all__ = ["Json", "Spec", "TargetName", "answer", "complain", "say", "table", "target_of", "topology_of"]
+__all__ = [
+    "Json",
+    "Spec",
+    "TargetName",
+    "answer",
+    "complain",
+    "finite",
+    "say",
+    "span",
+    "table",
+    "target_of",
+    "topology_of",
+    "write",
+    "writing",
+]
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="a spec file, for example data/reference.yaml")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout; progress on stderr")]
@@ -45,6 +61,44 @@ def say(text: str) -> None:
 def answer(document: Any, as_json: bool, text: str) -> None:
     """Prints the answer: one JSON document, or the text for people."""
     print(json.dumps(document, indent=2) if as_json else text)
+
+
+def span(option: str, text: str, hint: str) -> float:
+    """Gives the seconds of a span of time that an option was given: more than none."""
+    from meshlab.model.units import UnitError, parse
+
+    try:
+        seconds = parse(text, "duration")
+    except UnitError as error:
+        raise InputError.single(option, str(error), hint) from None
+    if seconds <= 0:
+        raise InputError.single(option, f"{text} is no time ahead", hint)
+    return seconds
+
+
+def finite(option: str, value: float) -> float:
+    """Gives the number that an option was given; infinity is none."""
+    from math import isfinite
+
+    if not isfinite(value):
+        raise InputError.single(option, f"{value:g} is no number to reckon with", "give a finite one")
+    return value
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Around what writes a file: a place that cannot be written to is bad input."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise InputError.single(str(file), f"cannot be written: {why}", "choose another place") from None
+
+
+def write(file: Path, text: str) -> None:
+    """Writes a text file."""
+    with writing(file):
+        file.write_text(text, encoding="utf-8")
 
 
 def topology_of(spec: Path) -> Topology:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, table, topology_of
+from meshlab.commands.output import Json, Spec, answer, finite, table, topology_of
 from meshlab.commands.search import ahead
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def latency(
         bool, typer.Option("--relay", help="as if peers passed on what has no direct way; KubeSpan does not")
     ] = False,
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     as_json: Json = False,
 ) -> None:
     """Says how long requests take, hop by hop. Example: `meshlab latency data/reference.yaml --request api-write`"""
@@ -44,7 +44,7 @@ def latency(
     from meshlab.planning.latency import REQUESTS, NoSuchRequest, choices, stretched, tunnel_cost
     from meshlab.planning.latency import latency as of_request
 
-    spec_says = topology_of(spec)
+    spec_says, load = topology_of(spec), finite("--load", load)
     far = {"masters": _round_trip("--stretch", stretch), "workers": _round_trip("--away", away)}
     topology = stretched(spec_says, **far)
     down = [name.strip() for name in without.split(",") if name.strip()]
@@ -163,7 +163,7 @@ def _latency_told(found: list[Latency], before: list[Latency], tunnels: list[Tun
                 *(_time(quantile.value) for quantile in (one.p50, one.p95, one.p99)),
                 *([_time(was[one.request].p99.value)] if before else []),
                 one.dominant,
-                f"{_time(tunnel.seconds)} ({tunnel.share:.1%})",
+                f"{_time(tunnel.seconds)} ({tunnel.share:.1%})" if one.failing < 1 else "",
                 f"{one.most:,.0f}" if one.most < 1e9 else "",
                 "; ".join(trouble),
             ]
@@ -182,7 +182,7 @@ def capacity(
     spec: Spec,
     horizon: Annotated[str, typer.Option("--horizon", help="how far ahead: 24mo, 3y")] = "24mo",
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     as_json: Json = False,
 ) -> None:
     """Says what fits and what runs out when. Example: `meshlab capacity data/reference.yaml --horizon 24mo`"""
@@ -213,13 +213,25 @@ def _capacity_told(
 ) -> str:
     from meshlab.model.units import duration
 
-    problems = [fit.reason for fit in tight] + [one.reason for one in resources if not one.fits]
+    # Cores and memory are in both: what is asked for, and what that grows to.
+    known = {(fit.machine, fit.resource) for fit in tight}
+    more = [one for one in resources if not one.fits and (one.subject, one.resource) not in known]
+    problems = [*(fit.reason for fit in tight), *(one.reason for one in more)]
     lines = [f"does not fit: {problem}" for problem in problems] or ["everything fits as it is"]
     rows = [
-        [one.subject, one.resource, _days(one.days_left), f"{one.within_horizon:.1%}", one.consequence]
+        [
+            one.subject,
+            one.resource,
+            _days(one.days_left),
+            f"{one.within_horizon:.1%}",
+            one.rests_on,
+            one.consequence,
+        ]
         for one in sorted(resources, key=lambda one: (one.days_left.mid, one.subject, one.resource))
     ]
-    lines.append(table("", ["where", "what", "used up in (90 %)", f"within {horizon}", "then"], rows))
+    lines.append(
+        table("", ["where", "what", "used up in (90 %)", f"within {horizon}", "growth", "then"], rows)
+    )
     rows = [
         [
             one.workload,
@@ -238,6 +250,8 @@ def _days(days: Estimate) -> str:
         years = value / 365.25
         return "never" if value == float("inf") else f"{years:.1f} y" if years < 100 else "> 100 y"
 
+    if days.high == 0:
+        return "now"
     if days.low > 36_525 and days.low != float("inf"):
         return one(days.low)
     return f"{one(days.mid)} ({one(days.low)} to {one(days.high)})" if days.low != float("inf") else "never"
@@ -250,14 +264,17 @@ def cost(
     ] = False,
     profile: Annotated[str, typer.Option("--profile", help="AWS profile for --live-prices")] = "",
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     as_json: Json = False,
 ) -> None:
     """Says what the cluster costs in a month, item by item. Example: `meshlab cost data/reference.yaml`"""
     from meshlab.planning import monthly_cost
+    from meshlab.planning.cost import PRICED_REGION, elsewhere
 
     topology = topology_of(spec)
     found = _live_prices(topology, profile) if live else None
+    if (away := elsewhere(topology)) and found is None:
+        say(f"list prices of {PRICED_REGION} stand for {', '.join(away)}: --live-prices asks AWS for its own")
     *items, total = monthly_cost(topology, samples=samples, seed=seed, live_prices=found)
     document = {
         "currency": "USD",
@@ -336,7 +353,9 @@ def _risk(action: Action, serving: bool) -> str:
     text = f"\n      takes {duration(time.mid)} ({duration(time.low)} to {duration(time.high)})"
     if serving:
         risk = action.exposure.risk
-        text += f"; the quorum is lost meanwhile with probability {risk.mid:.2g} ({risk.low:.1g} to {risk.high:.1g})"
+        low, mid, high = (f"{value:.2g}" for value in (risk.low, risk.mid, risk.high))
+        spread = "" if low == high else f" ({low} to {high})"
+        text += f"; the quorum is lost meanwhile with probability {mid}{spread}"
     text += f"; then {_margin(action.after)}"
     return text if action.keeps_data else text + "; committed data may be lost"
 

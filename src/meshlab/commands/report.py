@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, topology_of
+from meshlab.commands.output import Json, Spec, answer, finite, topology_of
 from meshlab.commands.search import Budget, Least, Load, Most, Service, Vary, ahead, asked, search
 
 
@@ -32,7 +32,7 @@ def report(
     most: Most = None,
     service: Service = "",
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
-    seed: Annotated[int, typer.Option(help="same seed, same bits")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
     as_json: Json = False,
 ) -> None:
     """Writes the capacity plan, with its sources; with --vary it searches designs too, as explore does.
@@ -46,6 +46,7 @@ def report(
 
     check_output(output)
     topology, seconds = topology_of(spec), ahead(horizon)
+    growth, load = finite("--growth", growth), finite("--load", load)
     _need_a_search(
         vary,
         {"--budget": budget, "--min-availability": least, "--max-latency": most, "--service": service},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meshlab.commands.output import say
+from meshlab.commands.output import say, span
 
 if TYPE_CHECKING:
     from meshlab.model import Topology
@@ -49,15 +49,9 @@ def ahead(horizon: str) -> float:
     Raises
     ------
     InputError
-        It is no duration.
+        It is no duration, or none ahead.
     """
-    from meshlab.model.errors import InputError
-    from meshlab.model.units import UnitError, parse
-
-    try:
-        return parse(horizon, "duration")
-    except UnitError as error:
-        raise InputError.single("--horizon", str(error), "for example 24mo, 3y, 90d") from None
+    return span("--horizon", horizon, "for example 24mo, 3y, 90d")
 
 
 def asked(

@@ -52,7 +52,7 @@ def validate(
     ] = "",
     cut: Annotated[str, typer.Option(help="mesh: how long a pair is cut off (200s)")] = "",
     repeats: Annotated[int, typer.Option(help="faults; for commit, puts; for mesh, pairs of peers")] = 20,
-    seed: Annotated[int, typer.Option(help="of everything random on our side")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="of everything random on our side")] = 1,
     simulations: Annotated[
         int, typer.Option(min=100, help="faults in the simulator; for commit, puts")
     ] = 4000,

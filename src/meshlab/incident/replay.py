@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from meshlab.incident.candidates import Candidate
 from meshlab.incident.explain import Cause
 from meshlab.incident.observed import initial_leaders
-from meshlab.model import SERVICES, Estimate, State, Timeline, Topology
+from meshlab.model import Estimate, State, Timeline, Topology
 from meshlab.simulate import Prediction, simulate
 from meshlab.simulate.scenario import Scenario
 
@@ -99,10 +99,7 @@ def replay(
 def outages(prediction: Prediction, observed: Timeline) -> tuple[Outage, ...]:
     """Gives each service's outage as predicted and as observed."""
     found = []
-    for service in SERVICES:
-        outlook = prediction.services.get(service)
-        if outlook is None:
-            continue
+    for service, outlook in prediction.services.items():
         method = f"{prediction.replicates} replicates, seed {prediction.seed}"
         estimate = Estimate(outlook.p05, outlook.p50, outlook.p95, 0.9, method)
         known = observed.of(service)

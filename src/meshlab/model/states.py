@@ -48,7 +48,7 @@ _SEVERITY = (
 )
 
 SERVICES = ("etcd", "kubernetes-api", "vault", "solana", "ethereum", "tron", "mesh", "management")
-"""The service names, everywhere: on the command line, in reports and in JSON."""
+"""The service names of the reference cluster; `Topology.service_names` gives those of any other."""
 
 
 def worse(a: State, b: State) -> State:

@@ -128,6 +128,26 @@ class Topology:
         return self.of(Service)
 
     @cached_property
+    def service_names(self) -> tuple[str, ...]:
+        """What this cluster serves, by the names of its spec: on the command line, in reports and in JSON.
+
+        Raft groups, API servers, each chain under its own name, the mesh, the management; in that order.
+        """
+        engines = {g.name: g.engine for g in self.raft_groups}
+        roles = {
+            kind: tuple(s.name for s in self.services if s.role == kind)
+            for kind in ("api", "mesh", "management")
+        }
+        return (
+            *(name for name, engine in engines.items() if engine == "etcd"),
+            *roles["api"],
+            *(name for name, engine in engines.items() if engine != "etcd"),
+            *(w.name for w in self.workloads if w.role != "vault"),
+            *roles["mesh"],
+            *roles["management"],
+        )
+
+    @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         return self.of(Workload)
 

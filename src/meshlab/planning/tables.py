@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from meshlab.model import Workload
 from meshlab.model.spec import data_file
 
 TRIANGULAR = "triangular between low, mid and high of the table"
@@ -21,6 +24,25 @@ class Row:
     high: float
     unit: str
     source: str
+
+
+SOURCED = frozenset("SMDT")
+"""Marks of a provenance that somebody can look up: read [S], measured [M], derived [D], the user's own [T]."""
+
+
+def rests_on(provenances: Iterable[str]) -> str:
+    """Says what numbers with these provenances rest on: sourced, partly estimated, estimate, or no growth.
+
+    Estimated [E], recalled [R] and unmarked numbers are estimates. Where there is no number nothing grows.
+    """
+    marks: set[str] = set()
+    for text in provenances:
+        marks |= set(re.findall(r"\[([SDREMT])[\] ]", text)) or {"E"}
+    if not marks:
+        return "no growth"
+    if marks <= SOURCED:
+        return "sourced"
+    return "partly estimated" if marks & SOURCED else "estimate"
 
 
 def prices() -> dict[str, Row]:
@@ -44,8 +66,17 @@ def explored() -> dict[str, Row]:
 
 
 def growth() -> dict[tuple[str, str], Row]:
-    """Gives sizes and growth by (workload, quantity)."""
+    """Gives sizes and growth by (workload, quantity); a workload is named, or meant by its role (:func:`grows_as`)."""
     return {(keys["workload"], keys["quantity"]): row for keys, row in _rows("growth.csv")}
+
+
+def grows_as(workload: Workload, table: Mapping[tuple[str, str], Row]) -> str:
+    """Gives the name of a workload's rows in growth.csv: its own where it has some, else its role's.
+
+    Two Solana nodes of a spec are `solana-a` and `solana-b`, and both are Solana nodes.
+    """
+    named = {name.split("/")[0] for name, _ in table}
+    return workload.name if workload.name in named else workload.role
 
 
 def _rows(name: str) -> tuple[tuple[dict[str, str], Row], ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshlab.model.states import SERVICES, State
+from meshlab.model.states import State
 from meshlab.model.timeline import Interval, Lane, Timeline
 from meshlab.simulate.clients import REQUESTS, client_intervals
 from meshlab.simulate.control_plane import reached
@@ -34,10 +34,12 @@ class ServiceOutlook:
         return {"downtime_s": downtime, "availability": self.availability}
 
 
-def outlooks(timelines: Sequence[Timeline], horizon: float) -> dict[str, ServiceOutlook]:
-    """Gives every service's outlook."""
+def outlooks(
+    timelines: Sequence[Timeline], horizon: float, services: Iterable[str]
+) -> dict[str, ServiceOutlook]:
+    """Gives the outlook of each of these services that the timelines know."""
     found: dict[str, ServiceOutlook] = {}
-    for service in SERVICES:
+    for service in services:
         if not any(service in timeline.components for timeline in timelines):
             continue
         found[service] = _outlook([timeline.downtime(service) for timeline in timelines], horizon)

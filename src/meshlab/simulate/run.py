@@ -78,7 +78,11 @@ def simulate(
         if progress:
             progress(len(timelines), replicates)
     return Prediction(
-        seed, scenario.horizon, replicates, tuple(timelines), outlooks(timelines, scenario.horizon)
+        seed,
+        scenario.horizon,
+        replicates,
+        tuple(timelines),
+        outlooks(timelines, scenario.horizon, topology.service_names),
     )
 
 

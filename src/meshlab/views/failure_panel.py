@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from meshlab.model import SERVICES, Link, Machine, RaftGroup, Site, State, Topology, Zone
+from meshlab.model import Link, Machine, RaftGroup, Site, State, Topology, Zone
 from meshlab.simulate import standing
 from meshlab.views.heap import set_aside
 from meshlab.views.later import Later
@@ -65,7 +65,11 @@ class FailurePanel:
 
     def verdicts(self) -> list[tuple[str, State, str]]:
         """Gives for each service its state and, for a raft group, how far it is from losing its quorum."""
-        return [(name, self.states[name], self._margin(name)) for name in SERVICES if name in self.states]
+        return [
+            (name, self.states[name], self._margin(name))
+            for name in self.topology.service_names
+            if name in self.states
+        ]
 
     def _margin(self, name: str) -> str:
         group = next((g for g in self.topology.raft_groups if g.name == name), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from meshlab.model import SERVICES, State, Timeline, Topology
+from meshlab.model import State, Timeline, Topology
 from meshlab.model.units import duration
 from meshlab.views.marks import MARKS, cell, html_table, picture_html, png, text_cell
 
@@ -33,7 +33,7 @@ class IncidentPanel:
     def at(self, time: float) -> dict[str, tuple[State | None, State | None]]:
         """Gives (observed, predicted) state by component at a moment; None where a history does not say."""
         machines = [m.name for m in self.topology.machines]
-        names = [*SERVICES, *machines]
+        names = [*self.topology.service_names, *machines]
         predicted = self.predicted
         states = {
             name: (self.observed.state_at(name, time), predicted.state_at(name, time) if predicted else None)

@@ -180,7 +180,7 @@ def default_lanes(timelines: Sequence[Timeline], topology: Topology | None = Non
     """Gives the components worth a lane: services, then machines by place, then whatever else was not well."""
     every = {c for t in timelines for c in t.components}
     troubled = {i.component for t in timelines for i in t.intervals if i.state is not State.UP}
-    services = [s for s in SERVICES if s in every]
+    services = [s for s in (topology.service_names if topology else SERVICES) if s in every]
     machines = (
         [
             m.name

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from meshlab.model import State, Topology
-from meshlab.model.states import SERVICES
 from meshlab.views import style
 from meshlab.views.topology_layout import lay_out
 from meshlab.views.topology_links import draw_between_sites, draw_mesh_inside
@@ -44,7 +43,7 @@ def plot_topology(
     states = dict(timeline_state or {})
     badges = {m.name: badge_rows(topology, m, states) for m in topology.machines}
     fullest = max((len(rows) for rows in badges.values()), default=1)
-    layout = lay_out(topology, max(1, fullest), sum(name in SERVICES for name in states))
+    layout = lay_out(topology, max(1, fullest), sum(name in topology.service_names for name in states))
     if ax is None:
         scale = min(1.0, _WIDEST / layout.width)
         figure = Figure(figsize=(layout.width * scale, layout.height * scale), dpi=100, facecolor=style.PAPER)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from meshlab.model import RaftGroup
-from meshlab.model.states import SERVICES
 from meshlab.views import style
 from meshlab.views.topology_layout import SERVICE_WIDTH, SiteLayout
 from meshlab.views.topology_sheet import Sheet, text_width
@@ -72,7 +71,7 @@ def _home(sheet: Sheet, group: str) -> SiteLayout | None:
 
 def draw_services(sheet: Sheet) -> None:
     """A row with the state of each service that one is known of."""
-    known = [name for name in SERVICES if name in sheet.states]
+    known = [name for name in sheet.topology.service_names if name in sheet.states]
     y = sheet.layout.services + 0.16
     if known:
         sheet.text(0.24, y, "Services", 8, bold=True)

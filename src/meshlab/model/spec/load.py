@@ -23,6 +23,8 @@ def load(file: str | Path) -> Topology:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError.single(path, "there is no such file", _near_file(path)) from None
+    except IsADirectoryError:
+        raise InputError.single(path, "is a folder, not a spec", "name one of its .yaml files") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError.single(path, f"cannot be read: {error}") from None
     return parse(text, str(file))

@@ -26,7 +26,10 @@ WIREGUARD_RATE = 3e9
 
 @dataclass(frozen=True)
 class Claim:
-    """One limited resource of one machine or group, in every world: `used` now, `daily` growth, in `unit`."""
+    """One limited resource of one machine or group, in every world: `used` now, `daily` growth, in `unit`.
+
+    ``source`` is the provenance of what is used, ``growth_sources`` that of each row that `daily` is drawn from.
+    """
 
     subject: str
     resource: str
@@ -37,20 +40,21 @@ class Claim:
     consequence: str
     users: tuple[str, ...]
     source: str
+    growth_sources: tuple[str, ...]
 
 
 def claims(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
     """Gives every claim that the topology and the table of growth have numbers for."""
     for machine in topology.machines:
         loads = [w for w in topology.workloads if machine.name in w.machines[: w.replicas] and not w.group]
-        grown = [w for w in loads if worlds.knows(w.name, "size")]
+        grown = [w for w in loads if worlds.knows(worlds.name(w), "size")]
         if grown:
             yield _disk(machine, grown, worlds)
-        worn = [w for w in loads if worlds.knows(w.name, "writes")]
+        worn = [w for w in loads if worlds.knows(worlds.name(w), "writes")]
         disk = _data_disk(machine)
         if worn and disk is not None and disk.endurance:
             yield _endurance(machine, disk, worn, worlds)
-        busy = [w for w in loads if worlds.knows(w.name, "traffic")]
+        busy = [w for w in loads if worlds.knows(worlds.name(w), "traffic")]
         if busy and machine.network_rate:
             yield _traffic(machine.name, "network", machine.network_rate, busy, worlds)
         yield from _asked_for(topology, machine, loads, worlds)
@@ -69,7 +73,8 @@ def _disk(machine: Machine, loads: Sequence[Workload], worlds: Worlds) -> Claim:
         data_disk(machine),
         "the node stops at a full disk and has to be synced anew on a larger one",
         tuple(w.name for w in loads),
-        "; ".join(worlds.source(w.name, "size") for w in loads),
+        "; ".join(worlds.source(worlds.name(w), "size") for w in loads),
+        _sources(worlds, loads, "growth"),
     )
 
 
@@ -85,7 +90,8 @@ def _endurance(machine: Machine, disk: Disk, loads: Sequence[Workload], worlds: 
         disk.endurance,
         "the vendor's rated writes are used up: replace the disk before it fails",
         tuple(w.name for w in loads),
-        "; ".join(worlds.source(w.name, "writes") for w in loads),
+        "; ".join(worlds.source(worlds.name(w), "writes") for w in loads),
+        _sources(worlds, loads, "writes"),
     )
 
 
@@ -100,11 +106,11 @@ def _asked_for(
         ("cores", "cores-growth", float(machine.cores), SYSTEM_CORES),
         ("memory", "memory-growth", machine.memory, reserved_memory(machine)),
     ):
-        grown = [w for w in loads if worlds.knows(w.name, quantity) and _asks(w, resource)]
+        grown = [w for w in loads if worlds.knows(worlds.name(w), quantity) and _asks(w, resource)]
         if not grown or not limit:
             continue
         used = np.full(worlds.count, system + sum(_asks(w, resource) for w in here))
-        parts = (worlds(w.name, quantity) * _asks(w, resource) for w in grown)
+        parts = (worlds(worlds.name(w), quantity) * _asks(w, resource) for w in grown)
         yield Claim(
             machine.name,
             resource,
@@ -116,7 +122,8 @@ def _asked_for(
             if resource == "cores"
             else "the kernel kills the node; it starts anew and falls behind",
             tuple(w.name for w in here),
-            "; ".join(worlds.source(w.name, quantity) for w in grown),
+            "; ".join(worlds.source(worlds.name(w), quantity) for w in grown),
+            _sources(worlds, grown, quantity),
         )
 
 
@@ -127,10 +134,10 @@ def _asks(workload: Workload, resource: str) -> float:
 def _traffic(subject: str, what: str, limit: float, loads: Sequence[Workload], worlds: Worlds) -> Claim:
     import numpy as np
 
+    growing = [w for w in loads if worlds.knows(worlds.name(w), "traffic-growth")]
     daily = np.zeros(worlds.count)
-    for w in loads:
-        if worlds.knows(w.name, "traffic-growth"):
-            daily = daily + worlds(w.name, "traffic") * worlds(w.name, "traffic-growth")
+    for w in growing:
+        daily = daily + worlds(worlds.name(w), "traffic") * worlds(worlds.name(w), "traffic-growth")
     return Claim(
         subject,
         what,
@@ -139,8 +146,10 @@ def _traffic(subject: str, what: str, limit: float, loads: Sequence[Workload], w
         daily,
         limit,
         "the nodes fall behind the tip of their chains",
-        tuple(w.name for w in loads),
-        "; ".join(worlds.source(w.name, "traffic") for w in loads),
+        tuple(dict.fromkeys(w.name for w in loads)),
+        "; ".join(worlds.source(worlds.name(w), "traffic") for w in loads),
+        # What is added in a year is a share of the traffic: both are in the date.
+        _sources(worlds, growing, "traffic", "traffic-growth"),
     )
 
 
@@ -158,7 +167,7 @@ def _uplinks(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
             w
             for w in topology.workloads
             for name in w.machines[: w.replicas]
-            if name in inside and worlds.knows(w.name, "traffic")
+            if name in inside and worlds.knows(worlds.name(w), "traffic")
         ]
         widest = max(out, default=0.0)
         if loads and widest:
@@ -188,6 +197,7 @@ def _tunnels(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
         "consensus and watches wait for the cipher",
         tuple(g.name for g in groups),
         f"E.wireguard kernel_throughput_per_core 3 Gbit/s [E]; {traffic()['etcd-entry'].source}",
+        (),
     )
 
 
@@ -204,27 +214,38 @@ def _databases(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
                 "NOSPACE alarm: only reads and deletes until compacted, defragmented and disarmed",
                 (group.name,),
                 f"{worlds.source('etcd', 'size')}; A.etcd quota_backend_bytes_default [S]",
+                worlds.sources("etcd", "growth"),
             )
     for workload in topology.workloads:
-        if workload.group and workload.storage and worlds.knows(workload.name, "size"):
+        name = worlds.name(workload)
+        if workload.group and workload.storage and worlds.knows(name, "size"):
             yield Claim(
                 workload.name,
                 "volume",
                 "B",
-                worlds(workload.name, "size"),
-                worlds(workload.name, "growth"),
+                worlds(name, "size"),
+                worlds(name, "growth"),
                 workload.storage,
                 "raft cannot append: writes fail",
                 (workload.name,),
-                worlds.source(workload.name, "size"),
+                worlds.source(name, "size"),
+                worlds.sources(name, "growth"),
             )
 
 
 def _sum(worlds: Worlds, loads: Sequence[Workload], quantity: str) -> Samples:
     import numpy as np
 
-    known = (worlds(w.name, quantity) for w in loads if worlds.knows(w.name, quantity))
+    known = (worlds(worlds.name(w), quantity) for w in loads if worlds.knows(worlds.name(w), quantity))
     return sum(known, start=np.zeros(worlds.count))
+
+
+def _sources(worlds: Worlds, loads: Sequence[Workload], *quantities: str) -> tuple[str, ...]:
+    """Gives the provenances of these quantities of these workloads, each once."""
+    found = (
+        text for w in loads for quantity in quantities for text in worlds.sources(worlds.name(w), quantity)
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def _data_disk(machine: Machine) -> Disk | None:

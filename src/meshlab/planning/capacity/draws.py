@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from meshlab.planning.tables import Row
+from meshlab.model import Workload
+from meshlab.planning.tables import Row, grows_as
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,11 +36,19 @@ class Worlds:
             self._parts.setdefault((workload.split("/")[0], quantity), []).append((workload, quantity))
         self._drawn: dict[tuple[str, str], NDArray[np.float64]] = {}
 
+    def name(self, workload: Workload) -> str:
+        """Gives the name under which the table has a workload: its own, else its role's."""
+        return grows_as(workload, self.table)
+
     def knows(self, workload: str, quantity: str) -> bool:
         return (workload, quantity) in self._parts
 
+    def sources(self, workload: str, quantity: str) -> tuple[str, ...]:
+        """Gives the provenance of each row that the quantity is drawn from; none where the table has no row."""
+        return tuple(self.table[part].source for part in self._parts.get((workload, quantity), ()))
+
     def source(self, workload: str, quantity: str) -> str:
-        return "; ".join(self.table[part].source for part in self._parts[workload, quantity])
+        return "; ".join(self.sources(workload, quantity))
 
     def __call__(self, workload: str, quantity: str) -> NDArray[np.float64]:
         """Gives one value per world, in bytes, bytes a day, bits a second, or the share by which it grows a day."""

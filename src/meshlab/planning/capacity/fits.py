@@ -43,7 +43,12 @@ def fits(topology: Topology) -> tuple[Fit, ...]:
             continue
         pods = len(loads) + SYSTEM_PODS[machine.role]
         demands = (
-            ("cores", sum(w.cores for w in loads) + SYSTEM_CORES, float(machine.cores), str),
+            (
+                "cores",
+                sum(w.cores for w in loads) + SYSTEM_CORES,
+                float(machine.cores),
+                lambda cores: f"{cores:g}",
+            ),
             ("memory", sum(w.memory for w in loads) + reserved_memory(machine), machine.memory, size),
             ("storage", sum(w.storage for w in loads), data_disk(machine), size),
             ("pods", float(pods), float(min(110, 10 * machine.cores)), lambda count: f"{count:g}"),

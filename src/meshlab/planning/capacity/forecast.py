@@ -9,7 +9,7 @@ from meshlab.model import Estimate, Topology
 from meshlab.model.units import size
 from meshlab.planning.capacity.claims import DAY, Claim, claims
 from meshlab.planning.capacity.draws import Worlds
-from meshlab.planning.tables import growth
+from meshlab.planning.tables import growth, rests_on
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,8 @@ class Resource:
 
     ``used`` and ``limit`` are in `unit`; ``days_left`` is infinite where nothing grows; ``within_horizon`` is the
     probability that it is used up within the horizon asked for; ``consequence`` says what happens then.
+    ``source`` is the provenance of what is used, ``growth_source`` that of how fast it grows; ``rests_on`` says what
+    that makes of the date (:func:`~meshlab.planning.tables.rests_on`).
     """
 
     subject: str
@@ -34,6 +36,8 @@ class Resource:
     consequence: str
     users: tuple[str, ...]
     source: str
+    growth_source: str
+    rests_on: str
 
     @property
     def fits(self) -> bool:
@@ -51,7 +55,8 @@ class Resource:
                 return size(value)
             return f"{value / 1e6:.4g} Mbps" if self.unit == "bps" else f"{value:.4g}"
 
-        need = f"{show(self.used.mid)} ({show(self.used.low)} to {show(self.used.high)})"
+        low, need, high = (show(value) for value in (self.used.low, self.used.mid, self.used.high))
+        need += "" if low == high else f" ({low} to {high})"
         return (
             f"{', '.join(self.users)} need {need} of {self.resource}, {self.subject} has {show(self.limit)}"
         )
@@ -128,6 +133,8 @@ def _row(claim: Claim, horizon_days: float, method: str) -> Resource:
         claim.consequence,
         claim.users,
         claim.source,
+        "; ".join(claim.growth_sources),
+        rests_on(claim.growth_sources),
     )
 
 

@@ -105,7 +105,7 @@ def _voters(topology: Topology, known: Parameters, samples: int, seed: int) -> I
         names = (
             ["etcd"]
             if group.engine == "etcd"
-            else [w.name for w in topology.workloads if w.group == group.name]
+            else [worlds.name(w) for w in topology.workloads if w.group == group.name]
         )
         sized = [name for name in names if worlds.knows(name, "size")]
         if len(group.voters) < 2 or not sized:

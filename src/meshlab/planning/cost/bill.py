@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from meshlab.planning.tables import Row
 
 HOURS_PER_MONTH = 730.5
+PRICED_REGION = "us-east-1"
+"""The region whose list prices data/prices.csv has."""
 GB = 1e9
+GIB = 2**30
+
+
+def elsewhere(topology: Topology) -> tuple[str, ...]:
+    """Gives the regions of a design that data/prices.csv has no prices of; those of us-east-1 stand for them."""
+    regions = {s.region for s in topology.sites if s.place == "aws-region" and s.region}
+    return tuple(sorted(regions - {PRICED_REGION}))
 
 
 @dataclass(frozen=True)
@@ -168,6 +177,10 @@ def _translated(topology: Topology, moved: tuple[Flow, ...], draws: Draws) -> It
     yield _Line("NAT gateways, bytes", float(np.median(passed)), "GB", passed * draws.price("nat-gb"), source)
 
 
+INCLUDED_MEMORY = {"16-cores": 128 * GIB, "32-cores": 512 * GIB}
+"""What a server of the price table comes with, bytes (prices.csv, server-16-cores and server-32-cores)."""
+
+
 def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
     racked = [m for m in topology.machines if not m.instance_type]
     for size in ("16-cores", "32-cores"):
@@ -187,6 +200,14 @@ def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
                 power * draws.price("colocation"),
                 sources,
             )
+        large = size == "32-cores"
+        more = sum(
+            max(0.0, m.memory - INCLUDED_MEMORY[size]) for m in racked if (m.cores > 16) == large
+        ) / GIB
+        if more:
+            monthly = more * draws.price("server-memory") / draws.price("server-life")
+            sources = draws.sources("price", "server-memory", "server-life")
+            yield _Line(f"more memory in servers of {size.replace('-', ' ')}", more, "GiB", monthly, sources)
     if racked:
         monthly = len(racked) * draws.price("remote-hands")
         yield _Line("remote hands", len(racked), "server", monthly, draws.sources("price", "remote-hands"))
@@ -220,7 +241,7 @@ def _uplinks(topology: Topology, draws: Draws) -> Iterator[_Line]:
 
 def _transit(topology: Topology, draws: Draws) -> Iterator[_Line]:
     """The data centre's way to the internet, by what the chains on its machines move at the median."""
-    from meshlab.planning.tables import growth
+    from meshlab.planning.tables import grows_as, growth
 
     table = growth()
     racked = {m.name for m in topology.machines if not m.instance_type}
@@ -228,10 +249,13 @@ def _transit(topology: Topology, draws: Draws) -> Iterator[_Line]:
         w
         for w in topology.workloads
         for name in w.machines[: w.replicas]
-        if name in racked and not w.group and (w.name, "traffic") in table
+        if name in racked and not w.group and (grows_as(w, table), "traffic") in table
     ]
     if loads:
-        each = (draws.triangle(f"{w.name}/traffic", table[w.name, "traffic"]) for w in loads)
+        each = (
+            draws.triangle(f"{name}/traffic", table[name, "traffic"])
+            for name in (grows_as(w, table) for w in loads)
+        )
         rate = sum(each, start=draws.zeros())
         source = f"{draws.sources('price', 'transit')}; data/growth.csv"
         yield _Line(

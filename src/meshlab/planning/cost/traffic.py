@@ -66,11 +66,13 @@ def _consensus(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[F
 
 def _member_sync(topology: Topology, group: RaftGroup, draws: Draws) -> Iterator[Flow]:
     """The whole database, sent by the leader to a voter that was made anew."""
-    from meshlab.planning.tables import growth
+    from meshlab.planning.tables import grows_as, growth
 
     table = growth()
     names = (
-        ["etcd"] if group.engine == "etcd" else [w.name for w in topology.workloads if w.group == group.name]
+        ["etcd"]
+        if group.engine == "etcd"
+        else [grows_as(w, table) for w in topology.workloads if w.group == group.name]
     )
     rows = [table[name, "size"] for name in names if (name, "size") in table]
     if not rows:
@@ -102,15 +104,15 @@ def _idle_tunnels(topology: Topology, draws: Draws) -> Iterator[Flow]:
 
 def _chains_in_the_cloud(topology: Topology, draws: Draws) -> Iterator[Flow]:
     """A chain node on an instance pays for what it sends to its peers; what comes in is free."""
-    from meshlab.planning.tables import growth
+    from meshlab.planning.tables import grows_as, growth
 
     table = growth()
     for workload in topology.workloads:
         placed = [topology.machine(name) for name in workload.machines[: workload.replicas]]
         count = sum(bool(machine.instance_type) for machine in placed)
-        row = table.get((workload.name, "traffic"))
+        row = table.get((grows_as(workload, table), "traffic"))
         if count and row is not None and not workload.group:
-            rate = draws.triangle(f"{workload.name}/traffic", row) * 1e6 / 8
+            rate = draws.triangle(f"{grows_as(workload, table)}/traffic", row) * 1e6 / 8
             yield Flow(f"{workload.name} to its peers", "internet", count * rate * MONTH, row.source)
 
 

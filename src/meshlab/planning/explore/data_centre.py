@@ -122,6 +122,16 @@ def uplink_today(topology: Topology) -> str | None:
     return f"{max(ways) / 1e9:g}Gbps" if ways else None
 
 
+def worker_memory(topology: Topology, value: str) -> Topology:
+    """Gives the topology with so many times the memory in the workers that carry chain nodes: 1.5x, 2x."""
+    changed, times = topology, float(value.removesuffix("x"))
+    busy = {name for workload in chains(topology) for name in workload.machines}
+    for machine in topology.workers:
+        if machine.name in busy:
+            changed = changed.with_component(replace(machine, memory=times * machine.memory))
+    return changed
+
+
 def spare_workers(topology: Topology, value: str) -> Topology:
     """Gives the topology with idle machines, as large as the largest worker, to which a chain node can move.
 

@@ -27,12 +27,15 @@ class Design:
         return self.name == TODAY
 
 
-def designs(topology: Topology, varied: Mapping[str, tuple[str, ...]]) -> tuple[Design, ...]:
+def designs(
+    topology: Topology, varied: Mapping[str, tuple[str, ...]], *, asked: bool = True
+) -> tuple[Design, ...]:
     """Gives today's design and every combination of the values, in a fixed order, none twice.
 
     Today's is what the spec says, with each varied dimension at the value that it has now. Where the spec says
     less than a dimension needs (``tor``: a switch is a link there, not what machines fail by), its own value
-    says it, so that today and the others are measured alike.
+    says it, so that today and the others are measured alike. What cannot be built (three masters of one region
+    over three regions that have no known distances) is an error where it was `asked` for, else left out.
     """
     count = 1
     for values in varied.values():
@@ -46,8 +49,13 @@ def designs(topology: Topology, varied: Mapping[str, tuple[str, ...]]) -> tuple[
     for combination in product(*varied.values()):
         choices = dict(zip(varied, combination, strict=True))
         name = ", ".join(f"{key}={value}" for key, value in choices.items() if value != now[key]) or TODAY
-        if name not in found:
+        if name in found:
+            continue
+        try:
             found[name] = Design(name, choices, _built(topology, choices))
+        except InputError:
+            if asked:
+                raise
     return tuple(found.values())
 
 

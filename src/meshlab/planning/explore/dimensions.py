@@ -94,6 +94,13 @@ DIMENSIONS = {
             "nodes of each chain, each on a machine of its own",
         ),
         Dimension(
+            "worker-memory",
+            ("1x", "1.5x", "2x"),
+            lambda topology: "1x" if data_centre.chains(topology) else None,
+            data_centre.worker_memory,
+            "memory of the workers that carry chain nodes, in times of what the spec says",
+        ),
+        Dimension(
             "spare-workers",
             ("0", "1", "2"),
             _spares_today,
@@ -119,8 +126,8 @@ DIMENSIONS = {
 """In the order in which they are applied: machines first, then what is decided over all of them."""
 
 
-_DEFAULT = {"spare-workers": 2, "uplink": 0}
-"""How many of a dimension's values the default set tries, where not all; of the way out none, a rejection names it."""
+_DEFAULT = {"spare-workers": 2, "uplink": 0, "worker-memory": 0}
+"""How many of a dimension's values the default set tries, where not all; where none, a rejection names it."""
 
 
 def dimensions(topology: Topology, varied: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:

@@ -151,7 +151,8 @@ def explore(
     asked = asked or Limits()
     if not 0 <= load < float("inf"):
         raise InputError.single("--load", f"{load:g} requests a second are no load", "for example --load 200")
-    chosen = designs(topology, dimensions(topology, varied))
+    words = tuple(varied)
+    chosen = designs(topology, dimensions(topology, words), asked=bool(words))
     _answerable(chosen[0].topology, service)
     measure = Measurer(samples, seed, load)
     measured: list[Measures] = []

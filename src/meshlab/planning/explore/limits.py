@@ -100,6 +100,10 @@ def missed(topology: Topology, measures: Measures, asked: Limits) -> tuple[Rejec
     return tuple(found)
 
 
+_REMEDIES = {"way out": "uplink=1Gbps,10Gbps", "memory": "worker-memory=1x,1.5x"}
+"""Dimensions that the default set leaves out, by what they make more of."""
+
+
 def _overloads(measures: Measures) -> Iterable[tuple[float, Rejected]]:
     for kind, one in measures.latency.items():
         if one.saturated:
@@ -136,6 +140,5 @@ def _checks(measures: Measures, asked: Limits) -> Iterable[tuple[float, Rejected
             f"{first} is used up within {early:.0f} months with a probability of {1 - CONFIDENCE:.0%}, "
             f"the horizon is {asked.horizon:.0f} months"
         )
-        if first.endswith("way out"):
-            words += "; try --vary uplink=1Gbps,10Gbps"
+        words += next((f"; try --vary {more}" for what, more in _REMEDIES.items() if first.endswith(what)), "")
         yield asked.horizon / max(early, 1e-9) - 1, Rejected("horizon", early, asked.horizon, words)

@@ -50,7 +50,8 @@ class Latency:
 
     ``failing`` is the share of worlds in which there is no way (a quorum is lost, a link is cut); the quantiles are
     of the others. ``saturated`` names the station that cannot keep up, empty when all can; then the quantiles are
-    infinite. ``most`` is the load, in requests a second, at which the first station saturates.
+    infinite. ``most`` is the load, in requests a second, at which the first station saturates; 0 where no world has a
+    way.
     """
 
     request: str
@@ -82,6 +83,7 @@ def latency_of(
     failing = float(1 - there.mean())
     if not there.any():
         never = Quantile(math.inf, math.inf, math.inf)
+        most = most if saturated else 0.0
         return Latency(request, load, never, never, never, "", (), failing, saturated, most, method)
     good = total[there]
     slow = good >= np.quantile(good, 0.99)

@@ -41,7 +41,7 @@ def capacity_plan(
         standing.review(a, s),
         money.changes(a, s),
         searched(exploration, s) if exploration else None,
-        demand.limits(),
+        demand.limits(a.topology),
     ]
     made = tuple(section for section in sections if section)
     subtitle = asked(a, s, note)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshlab.model import Topology
 from meshlab.model.units import duration
+from meshlab.planning.cost import PRICED_REGION, elsewhere
 from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
 from meshlab.planning.report.document import (
@@ -134,12 +136,13 @@ def room(a: Answers, s: Sources) -> Section:
                 (Number(words.used(one.unit, one.limit), basis),),
                 *((Number(words.years(d), basis),) for d in (out.p10, out.p50, out.p90)),
                 numbered(within(one), basis),
+                (one.rests_on,),
                 (one.consequence,),
             )
         )
     until = Table(
         ("When each resource is used up, the soonest first",),
-        ("where", "what", "used now", "of", "p10", "p50", "p90", "within the horizon", "then"),
+        ("where", "what", "used now", "of", "p10", "p50", "p90", "within the horizon", "growth", "then"),
         tuple(ahead),
     )
     return Section(
@@ -180,11 +183,12 @@ def fit_basis(machine: str, s: Sources) -> Basis:
 
 def resource_basis(one: Resource, s: Sources) -> Basis:
     """The rows of growth.csv that its users draw from, and where its limit is stated."""
+    told = f"{one.source}; {one.growth_source}"
     rows = [
-        *s.growth(one.users, one.source, one.resource),
-        *s.said("traffic.csv", one.source, one.resource),
+        *s.growth(one.users, told, one.resource),
+        *s.said("traffic.csv", told, one.resource),
     ]
-    # What the provenance names beside those rows is that of the limit.
+    # What the provenance of what is used names beside those rows is that of the limit.
     left = one.source
     for key in rows:
         left = left.replace(s.cited[key].text, "")
@@ -226,7 +230,7 @@ def recovery(a: Answers, s: Sources) -> Section | None:
 def recovery_basis(one: Recovery, s: Sources) -> Basis:
     if any(group.name == one.workload for group in s.topology.raft_groups):
         voters = s.topology.raft_group(one.workload).voters
-        rows = s.said("growth.csv", one.source, users=("etcd", *_members(s, one.workload)))
+        rows = s.said("growth.csv", one.source, users=s.rows_of(("etcd", *_members(s, one.workload))))
         return s.basis("recovery", s.parameter(f"machine.{voters[-1]}.boot"), *rows, *s.links())
     role = s.topology.workload(one.workload).role
     names = [f"{role}.catch-up", f"{role}.resync", f"{role}.block-time"]
@@ -239,7 +243,7 @@ def _members(s: Sources, group: str) -> tuple[str, ...]:
     return tuple(w.name for w in s.topology.workloads if w.group == group)
 
 
-def limits() -> Section:
+def limits(topology: Topology) -> Section:
     """What a plan of this kind does not know."""
     said = (
         "Elections, restarts, unsealing and planned work are not in the availability: they are short and "
@@ -249,5 +253,6 @@ def limits() -> Section:
         "Growth is linear in each world. A fork, a new fee market or a pruning option changes it at once.",
         "Estimates are marked in the list of sources. Replace those that decide something with your own "
         "numbers, in the tables or in the design, and make the plan again.",
+        *(f"List prices of {PRICED_REGION} stand for those of {region}." for region in elsewhere(topology)),
     )
     return Section("What is not in it", tuple(Sentence((text,)) for text in said))

@@ -64,8 +64,8 @@ def item_basis(item: CostItem, s: Sources) -> Basis:
     if "data/growth.csv" in item.source:
         rows += [
             key
-            for w in s.topology.workloads
-            if (key := s.row("growth.csv", f"{w.name}, traffic")) is not None
+            for name in s.rows_of(w.name for w in s.topology.workloads)
+            if (key := s.row("growth.csv", f"{name}, traffic")) is not None
         ]
     return s.basis("cost", *rows) if rows else s.basis("cost", s.stated(item.item, "", item.source))
 

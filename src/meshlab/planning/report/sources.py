@@ -83,7 +83,7 @@ class Sources:
 
         An answer names the provenance of a size or of a traffic; that of its growth goes with it.
         """
-        found = list(self.said("growth.csv", told, about, users))
+        found = list(self.said("growth.csv", told, about, self.rows_of(users)))
         for key in tuple(found):
             name = key.removeprefix("data/growth.csv: ")
             user, quantity = name.split(", ")
@@ -91,6 +91,12 @@ class Sources:
             more = self.row("growth.csv", f"{user}, {grows}") if grows else None
             found += [more] if more else []
         return tuple(dict.fromkeys(found))
+
+    def rows_of(self, users: Iterable[str]) -> tuple[str, ...]:
+        """Gives the names of these workloads (or groups) in growth.csv, where a chain may stand by its role."""
+        table = tables.growth()
+        known = {w.name: tables.grows_as(w, table) for w in self.topology.workloads}
+        return tuple(dict.fromkeys(known.get(user, user) for user in users))
 
     def parameter(self, name: str) -> str | None:
         """Cites a parameter; one of the design's own parts is cited from there."""

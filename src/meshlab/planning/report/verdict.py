@@ -81,10 +81,11 @@ def fast(a: Answers, s: Sources) -> Row | None:
 
 def big(a: Answers, s: Sources) -> Row:
     short = [(fit.reason, demand.fit_basis(fit.machine, s)) for fit in a.fits if not fit.fits]
+    known = {(fit.machine, fit.resource) for fit in a.fits if not fit.fits}
     short += [
         (out.resource.reason, demand.resource_basis(out.resource, s))
         for out in a.runouts
-        if not out.resource.fits
+        if not out.resource.fits and (out.resource.subject, out.resource.resource) not in known
     ]
     if not short:
         tight = max(a.fits, key=lambda fit: fit.used / (fit.available or 1), default=None)
@@ -118,6 +119,7 @@ def lasting(a: Answers, s: Sources) -> Row | None:
         Number(words.span(a.horizon), horizon),
         " with a probability of ",
         Number(words.share(out.resource.within_horizon), basis),
+        f" (its growth: {out.resource.rests_on})",
     )
     if a.growth != 1:
         line = (
@@ -133,6 +135,7 @@ def lasting(a: Answers, s: Sources) -> Row | None:
             *line,
             f"; likelier within it: {likely.resource.subject}'s {likely.resource.resource}, ",
             Number(words.share(worst), demand.resource_basis(likely.resource, s)),
+            f" (its growth: {likely.resource.rests_on})",
         )
     mark = GOOD if worst <= demand.LIKELY else LOOK if worst <= 0.5 else BAD
     return (("Until when?",), (mark,), line)
