@@ -23,8 +23,8 @@ ROUND_TRIPS = 200
 ASK_FEWER_ABOVE_S = 0.02
 WRITTEN = "latency-puts"
 PACE_S = 0.01
-WARM_PUTS = 4000
-"""Of several clients: so many are done before those that count, about half a second."""
+WARM_PUTS, WARM_S = 4000, 0.5
+"""Of several clients: so many puts come before those that count, or as many as the links let through in that time."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ async def puts(
     group: EtcdProcesses, member: int, clients: int, count: int, folder: Path
 ) -> list[writers.Put]:
     """Has closed-loop writers put to one member; gives those that were done once all programs were warm."""
-    each, warm = -(-count // clients), -(-max(count // 10, WARM_PUTS if clients > 1 else 0) // clients)
+    each, warm = -(-count // clients), -(-max(count // 10, _warm_puts(group.setting, clients)) // clients)
     path = folder / WRITTEN
     targets = [group.client_address(member)] * clients
     orders = writers.Orders(targets, str(path), 30.0, 0.0, warm + each)
@@ -178,6 +178,14 @@ async def puts(
     if len(done) < clients:
         raise CannotValidate(f"the writers do not get through: see {folder / 'writers.log'}")
     return done[warm * clients :]
+
+
+def _warm_puts(setting: Setting, clients: int) -> int:
+    if clients == 1:
+        return 0
+    if setting.members == 1 or not setting.link_delay:
+        return WARM_PUTS
+    return min(WARM_PUTS, round(WARM_S / (2 * setting.link_delay) * clients))
 
 
 async def put_latencies(
