@@ -323,7 +323,9 @@ def test_more_memory_lasts_longer_and_is_paid_for() -> None:
     assert today.rejected is not None and today.rejected.constraint == "horizon"
     assert "worker-1 memory" in today.rejected.reason and "--vary worker-memory=" in today.rejected.reason
     assert more.rejected is None
-    paid = more.measures.cost_mid - today.measures.cost_mid  # 256 GiB, and 64 beyond what worker-2's kind comes with
+    paid = (
+        more.measures.cost_mid - today.measures.cost_mid
+    )  # 256 GiB, and 64 beyond what worker-2's kind comes with
     assert 320 * 4 / 60 < paid < 320 * 20 / 36
     assert found.recommendation.design == "worker-memory=1.5x"
 

@@ -18,6 +18,9 @@ TRUE_EDGE = 1
 _BYTES_PER_NODE = 44  # node, table and cache entries together
 
 
+MOST_ENTRIES = 1 << 23
+
+
 class TooManyNodes(MeshlabError):
     """The diagram needs more nodes than it may have; `gates` were built before it did."""
 
@@ -58,10 +61,14 @@ class Store:
         How many; a variable is its level, 0 at the top.
     most_nodes
         Nodes it may have, those of intermediate results included (44 bytes each).
+    entries
+        Of the cache of conjunctions, for each node. A small cache stays in the processor's own memory, but what it
+        forgets is worked out again.
     """
 
-    def __init__(self, variables: int, most_nodes: int = 50_000_000) -> None:
+    def __init__(self, variables: int, most_nodes: int = 50_000_000, entries: float = 2.0) -> None:
         self.variables = variables
+        self._entries = entries
         size = 1 << 12
         self._levels = np.zeros(size, np.int32)
         self._lows = np.zeros(size, np.int32)
@@ -161,7 +168,7 @@ class Store:
             new[: old.size] = old
             setattr(self, name, new)
         self._rehash(2 * size, first)
-        if self._values.size < 1 << 23:
+        if self._values.size < min(int(size * self._entries), MOST_ENTRIES):
             self._fresh_cache(2 * self._values.size)
 
     def _rehash(self, size: int, first: int = 1) -> None:

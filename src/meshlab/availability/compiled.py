@@ -22,7 +22,10 @@ Progress = Callable[[str, int], None]
 Solver = Callable[[Circuit], tuple[tuple[Diagram, ...], tuple[int, ...]]]
 _FIRST_BUDGET = 30_000
 _STEP = 8
+_FAR_AHEAD = 1.2
 _SMALL = 24
+_CACHE_ENTRIES = 1 / 8
+"""For each node: das9701 is built in two thirds of the time that it takes with two for each."""
 _COLLECT_FROM = 3_000_000
 
 
@@ -173,7 +176,7 @@ def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[i
     """Tries the candidate orders with a small budget, then the better half of them with a larger one, and so on.
 
     Better is who came further, in gates, before the budget was spent; of equals, the later candidate, whose
-    rank promised less and who came as far.
+    rank promised less and who came as far. One who is far ahead of the others has a large budget at once.
     """
     if len(core.events) <= _SMALL:  # any order will do: do not think about it
         limits.check()
@@ -193,6 +196,13 @@ def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[i
                 came.append((spent.gates, order))
         came.reverse()
         came.sort(key=lambda one: -one[0])
+        if i == 1 and len(came) > 1 and came[0][0] > _FAR_AHEAD * came[1][0]:
+            limits.check()
+            try:
+                order = came[0][1]
+                return (_built(core, order, min(budget * _STEP**2, limits.most_nodes), limits),), order
+            except TooManyNodes:
+                pass
         keep = len(came) if i == 0 else (len(came) + 1) // 2
         candidates = [order for _, order in came[:keep]]
     raise TooManyNodes(f"no order of the {len(core.events)} variables fits {limits.most_nodes:,} nodes")
@@ -208,7 +218,7 @@ def _budgets(most: int) -> Iterator[int]:
 
 def _built(core: Circuit, order: tuple[int, ...], budget: int, limits: Limits) -> Diagram:
     """Builds gate by gate; where the budget is met, what no later gate needs is forgotten and the gate tried again."""
-    store = Store(len(order), budget)
+    store = Store(len(order), budget, _CACHE_ENTRIES)
     level = {node: i for i, node in enumerate(order)}
     edges = {node: store.variable(i) for node, i in level.items()}
     uses = Counter(abs(arg) for gate in core.gates for arg in gate.args)

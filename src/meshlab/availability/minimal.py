@@ -162,7 +162,7 @@ def minimal_cut_sets(compiled: Compiled, limits: Limits | None = None) -> CutSet
 
 def coherent_hull(diagram: Diagram, limits: Limits) -> Diagram:
     """Gives the least monotone function above the diagram's."""
-    from meshlab.availability.minimal_kernels import hull
+    from meshlab.availability.minimal_kernels import hull, needed
 
     if diagram.root < 2:
         return diagram
@@ -170,11 +170,7 @@ def coherent_hull(diagram: Diagram, limits: Limits) -> Diagram:
     store = Store.holding(diagram, limits.most_nodes)
     wanted = np.zeros((n, 2), np.bool_)
     wanted[diagram.root >> 1, diagram.root & 1] = True
-    for node in range(n - 1, 0, -1):
-        for flip in (0, 1):
-            if wanted[node, flip]:
-                for child in (int(diagram.lows[node]) ^ flip, int(diagram.highs[node]) ^ flip):
-                    wanted[child >> 1, child & 1] = True
+    needed(diagram.lows, diagram.highs, wanted)
     closed = np.zeros((n, 2), np.int64)
     node = 1
     with watched(store, limits):

@@ -24,6 +24,18 @@ from meshlab.availability.bdd_kernels import (
 
 
 @njit(cache=True, nogil=True)
+def needed(lows: Array, highs: Array, wanted: Array) -> None:
+    """Marks, from the marked ones down, the functions under each: node by node, plain and negated."""
+    for node in range(lows.size - 1, 0, -1):
+        for flip in range(2):
+            if wanted[node, flip]:
+                low = lows[node] ^ flip
+                high = highs[node] ^ flip
+                wanted[low >> 1, low & 1] = True
+                wanted[high >> 1, high & 1] = True
+
+
+@njit(cache=True, nogil=True)
 def hull(
     start: Int,
     done: Int,

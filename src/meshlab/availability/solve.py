@@ -16,7 +16,7 @@ from meshlab.availability.minimal import minimal_cut_sets
 
 TIMEOUT = 60.0
 _FOR_EXACT = 0.5
-_HULL_NODES = 1_500_000
+_HULL_NODES = 1500000
 
 
 @dataclass(frozen=True)

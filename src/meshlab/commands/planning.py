@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, finite, table, topology_of
+from meshlab.commands.output import Json, Spec, answer, finite, say, table, topology_of
 from meshlab.commands.search import ahead
 
 if TYPE_CHECKING:

@@ -201,9 +201,9 @@ def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
                 sources,
             )
         large = size == "32-cores"
-        more = sum(
-            max(0.0, m.memory - INCLUDED_MEMORY[size]) for m in racked if (m.cores > 16) == large
-        ) / GIB
+        more = (
+            sum(max(0.0, m.memory - INCLUDED_MEMORY[size]) for m in racked if (m.cores > 16) == large) / GIB
+        )
         if more:
             monthly = more * draws.price("server-memory") / draws.price("server-life")
             sources = draws.sources("price", "server-memory", "server-life")

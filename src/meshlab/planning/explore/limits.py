@@ -140,5 +140,7 @@ def _checks(measures: Measures, asked: Limits) -> Iterable[tuple[float, Rejected
             f"{first} is used up within {early:.0f} months with a probability of {1 - CONFIDENCE:.0%}, "
             f"the horizon is {asked.horizon:.0f} months"
         )
-        words += next((f"; try --vary {more}" for what, more in _REMEDIES.items() if first.endswith(what)), "")
+        words += next(
+            (f"; try --vary {more}" for what, more in _REMEDIES.items() if first.endswith(what)), ""
+        )
         yield asked.horizon / max(early, 1e-9) - 1, Rejected("horizon", early, asked.horizon, words)
