@@ -216,7 +216,7 @@ def test_an_exploration_stands_after_the_changes(report: Report) -> None:
 
 
 def test_the_plan_says_which_limits_bound_and_which_designs_each_rejected(found: Answers) -> None:
-    asked = limits(24, 2_300, ["etcd=0.99"], ["etcd-put=20ms"], ["etcd"])
+    asked = limits(12, 2_300, ["etcd=0.99"], ["etcd-put=20ms"], ["etcd"])
     searched = explore(
         reference(), ["masters=3,5", "zones=3,regions"], asked=asked, load=100.0, samples=WORLDS
     )

@@ -321,7 +321,7 @@ def test_more_memory_lasts_longer_and_is_paid_for() -> None:
     found = explore(reference(), ["worker-memory=1x,1.5x"], samples=2_000)
     today, more = found.today, found["worker-memory=1.5x"]
     assert today.rejected is not None and today.rejected.constraint == "horizon"
-    assert "worker-1 memory" in today.rejected.reason and "--vary worker-memory=" in today.rejected.reason
+    assert "worker-1's memory" in today.rejected.reason and "--vary worker-memory=" in today.rejected.reason
     assert more.rejected is None
     paid = (
         more.measures.cost_mid - today.measures.cost_mid

@@ -68,7 +68,7 @@ def test_what_cannot_carry_the_load_is_rejected_by_it(busy: Exploration) -> None
 
 
 def test_the_load_comes_before_limits_that_are_missed_by_more(busy: Exploration) -> None:
-    asked = limits(24, 1.0, [], ["vault-write=1us"], [])
+    asked = limits(12, 1.0, [], ["vault-write=1us"], [])
     found = explore(reference(), ["vault=masters"], asked=asked, load=BEYOND, samples=600)
     assert [miss.constraint for miss in found.today.missed] == ["load vault-write", "budget"]
     kept = explore(reference(), ["vault=masters"], asked=asked, load=100.0, samples=600).today

@@ -107,12 +107,11 @@ def batch_by_batch(
 
 
 def test_one_client_alone_sees_what_the_simulators_commit_path_gives() -> None:
-    """Two models, written apart: no overhead, no work, one closed-loop client; medians within 2 %."""
+    """Two models, written apart: no overhead, one closed-loop client; medians within 2 %."""
     rng = np.random.default_rng(4)
     fsync, hop = Distribution.lognormal(0.001, 0.3), Distribution.lognormal(0.0005, 0.3)
     costs = Costs(
         overhead=lambda: 0.0,
-        work=lambda: 0.0,
         fsync=lambda: float(fsync.sample(rng)),
         hop=lambda: float(hop.sample(rng)),
     )
