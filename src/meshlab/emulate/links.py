@@ -200,14 +200,19 @@ class Pipe:
         if self._closed:
             return
         if self.link.clear and not self._items and self._output is not None:
-            self._output.write(data)
-            self.carried += len(data)
+            self._put_out(self._output, data)
             return
         piece = self.link.piece_bytes()
         for i in range(0, len(data), piece):
             self._enqueue(data[i : i + piece])
         self._arm()
         self._throttle()
+
+    def _put_out(self, output: asyncio.Transport, data: bytes) -> None:
+        """Gives bytes to the far end; one that is gone takes no more."""
+        if not output.is_closing():
+            output.write(data)
+            self.carried += len(data)
 
     def feed_mark(self, mark: Mark) -> None:
         """Takes in the end of the stream, or a reset; it arrives after the bytes before it."""
@@ -275,8 +280,7 @@ class Pipe:
             item = self._items.popleft()
             if isinstance(item.content, bytes):
                 self._buffered -= len(item.content)
-                self.carried += len(item.content)
-                output.write(item.content)
+                self._put_out(output, item.content)
             elif self._on_mark is not None:
                 self._on_mark(item.content)
         self._throttle()
