@@ -307,6 +307,7 @@ def test_report_limits_its_search_and_names_what_rejected_each_design(
         *("report", REFERENCE, "-o", str(page), "--samples", "200", "--load", "1550"),
         *("--vary", "vault=masters,workers", "--vary", "zones=3,regions", "--vary", "masters=3,5"),
         *("--budget", "2300", "--max-latency", "etcd-put=20ms", "--min-availability", "etcd=0.99"),
+        *("--horizon", "12mo"),
     )
     assert done.returncode == 0
     assert "design 1 of 8" in done.stderr

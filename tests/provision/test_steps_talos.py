@@ -86,9 +86,10 @@ def test_a_changed_configuration_differs_until_it_is_applied_again(
         documents = yaml_text.load_all((await call(client.read, CONFIG)).decode())
         documents[0]["machine"]["sysctls"] = {"vm.swappiness": "1"}
         await call(client.apply_configuration, Secret(yaml_text.dump_all(documents), name="changed"))
-        assert (await looked(step, context, Found)).differs == (
-            "machine.sysctls is set, which the plan does not do",
-        )
+        async with asyncio.timeout(20):
+            while not (probe := await looked(step, context, Found)).differs:  # noqa: ASYNC110 - as in looked
+                await asyncio.sleep(0.05)
+        assert probe.differs == ("machine.sysctls is set, which the plan does not do",)
         await call(operation_for(step).perform, context)
         assert (await looked(step, context, Found)).differs == ()
 

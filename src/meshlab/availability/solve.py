@@ -16,7 +16,8 @@ from meshlab.availability.minimal import minimal_cut_sets
 
 TIMEOUT = 60.0
 _FOR_EXACT = 0.5
-_HULL_NODES = 1500000
+_HULL_NODES = 1_500_000
+_FOR_HULL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def solve(
 
     The first part of the time goes to the exact answer. Where that does not come, the rest goes to bounds that
     are certified: the probability lies between them, whatever the tree. Cut sets of a tree that is not coherent
-    are those of its coherent hull; see `minimal.minimal_cut_sets`.
+    are those of its coherent hull (see `minimal.minimal_cut_sets`); counting them gets as much time as the rest took,
+    or a second.
     """
     start = time.monotonic()
     down = {name: one.mean for name, one in tree.events.items()}
@@ -74,6 +76,9 @@ def solve(
         ends = (found.low, found.high)
         return ModelAnswer(str(file), tree.top, None, ends, None, (), time.monotonic() - start, "bounds")
     probability, importance = importances(diagrams, down)
+    if not diagrams.coherent:
+        now = time.monotonic()
+        timeout = min(timeout, now - start + max(_FOR_HULL_S, now - start))
     count = _count(diagrams, Limits(most_nodes, start + timeout, None, progress)) if cut_sets else None
     return ModelAnswer(
         file=str(file),
@@ -91,7 +96,7 @@ def solve(
 def _count(diagrams: Compiled, limits: Limits) -> int | None:
     """Gives the number of minimal cut sets; none where the time or, for a coherent hull, a small budget is spent.
 
-    The hull of a diagram can be far larger than the diagram, and the count is the lesser part of the answer.
+    The hull of a diagram can be far larger than the diagram, and its count is the lesser part of the answer.
     """
     if not diagrams.coherent:
         limits.most_nodes = min(limits.most_nodes, _HULL_NODES + diagrams.nodes)

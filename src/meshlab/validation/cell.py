@@ -139,7 +139,7 @@ def kept(machine: Machine) -> Machine:
     grid = (np.arange(KEPT) + 0.5) / KEPT
     if not machine.ask:
         return machine
-    samples = {name: np.quantile(sample, grid) for name, sample in machine.samples().items()}
+    samples = {name: np.quantile(sample, grid) for name, sample in machine.samples().items() if sample}
     rounded = {name: [round(float(v), 6) for v in sample] for name, sample in samples.items()}
     return Machine(**rounded, use=machine.use)
 

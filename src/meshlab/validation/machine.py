@@ -66,9 +66,8 @@ class Machine:
     use: ProcessorUse | None = None
 
     def samples(self) -> dict[str, list[float]]:
-        """The samples by name, those that are empty left out."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "use"}
-        return {name: sample for name, sample in named.items() if sample}
+        """The samples by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "use"}
 
 
 def description() -> dict[str, Any]:
