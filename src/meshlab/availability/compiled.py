@@ -24,9 +24,9 @@ _FIRST_BUDGET = 30_000
 _STEP = 8
 _FAR_AHEAD = 1.2
 _SMALL = 24
-_CACHE_ENTRIES = 1 / 8
+_CACHE_ENTRIES = 1 / 16
 """For each node: das9701 is built in two thirds of the time that it takes with two for each."""
-_COLLECT_FROM = 3_000_000
+_COLLECT_FROM = 1_500_000
 
 
 @dataclass(frozen=True)
