@@ -204,3 +204,24 @@ def test_a_falling_function_without_a_negated_edge_is_not_taken_for_a_rising_one
     q = np.array([[0.0], [0.0], [1.0]])
     low, high = sorted(float(probabilities(one, q)[0]) for one in (lower, upper))
     assert low <= 1.0 <= high
+
+
+@pytest.mark.parametrize("entries", [1 / 64, 1 / 4, 2.0])
+def test_a_cache_of_any_size_gives_the_same_diagram(entries: float) -> None:
+    """Pairs far apart in the order: thousands of nodes, of which a small cache forgets most."""
+    rng = np.random.default_rng(1)
+    pairs = rng.permutation(26).reshape(13, 2)
+
+    def built(store: Store) -> int:
+        edge = 0
+        for a, b in pairs:
+            edge = store.either(edge, store.both(store.variable(int(a)), store.variable(int(b))))
+        return edge
+
+    store, roomy = Store(26, entries=entries), Store(26)
+    ours, theirs = store.diagram(built(store)), roomy.diagram(built(roomy))
+    assert ours.nodes > 500 and ours.root == theirs.root
+    for mine, its in zip(
+        (ours.levels, ours.lows, ours.highs), (theirs.levels, theirs.lows, theirs.highs), strict=True
+    ):
+        assert np.array_equal(mine, its)
