@@ -330,6 +330,16 @@ def test_more_memory_lasts_longer_and_is_paid_for() -> None:
     assert found.recommendation.design == "worker-memory=1.5x"
 
 
+def test_the_default_set_has_what_todays_design_runs_out_of() -> None:
+    lasting = explore(reference(), (), asked=Limits(horizon=12), samples=300)
+    assert not any("worker-memory" in one.design.choices for one in lasting.designs)
+    found = explore(reference(), (), asked=Limits(horizon=26), samples=1_000)
+    assert any(one.design.choices.get("worker-memory") == "1.5x" for one in found.designs)
+    assert (
+        found.recommendation.design == "worker-memory=1.5x"
+    )  # one zone for all is cheaper, and goes down more
+
+
 def test_a_switch_each_is_no_advice_where_every_chain_has_one_machine() -> None:
     """It saves a hundred-thousandth of a minute of mesh a year, surely, for two hundred dollars a month."""
     advice = explore(reference(), ["tor=shared,own"], samples=400).recommendation

@@ -9,9 +9,9 @@ from typing import Any
 from meshlab.availability.structure import structure
 from meshlab.model import Estimate, InputError, Topology, UnknownComponent
 from meshlab.planning.explore.designs import Design, designs
-from meshlab.planning.explore.dimensions import dimensions
+from meshlab.planning.explore.dimensions import DIMENSIONS, dimensions
 from meshlab.planning.explore.front import dominators, objectives
-from meshlab.planning.explore.limits import MINUTES_PER_YEAR, Limits, Rejected, missed
+from meshlab.planning.explore.limits import MINUTES_PER_YEAR, Limits, Rejected, missed, remedy
 from meshlab.planning.explore.measures import Measurer, Measures, Waiting
 from meshlab.planning.explore.recommendation import Recommendation, recommend
 
@@ -121,7 +121,7 @@ def explore(
     Parameters
     ----------
     varied
-        ``NAME=VALUE,VALUE`` words; all dimensions that apply when empty.
+        ``NAME=VALUE,VALUE`` words; all dimensions that apply when empty, with what today's design runs out of.
     asked
         What every design must keep to; :class:`Limits` has the defaults.
     load
@@ -151,10 +151,11 @@ def explore(
     asked = asked or Limits()
     if not 0 <= load < float("inf"):
         raise InputError.single("--load", f"{load:g} requests a second are no load", "for example --load 200")
-    words = tuple(varied)
-    chosen = designs(topology, dimensions(topology, words), asked=bool(words))
-    _answerable(chosen[0].topology, service)
+    _answerable(topology, service)
     measure = Measurer(samples, seed, load)
+    words = tuple(varied)
+    choices = dimensions(topology, words) if words else _default(topology, measure, asked)
+    chosen = designs(topology, choices, asked=bool(words))
     measured: list[Measures] = []
     for position, design in enumerate(chosen):
         if progress is not None:
@@ -181,6 +182,15 @@ def explore(
     if load:
         method += f"; p99 at {load:g} requests of each kind a second, one kind at a time"
     return Exploration(found, services, asked, advice, method, load)
+
+
+def _default(topology: Topology, measure: Measurer, asked: Limits) -> dict[str, tuple[str, ...]]:
+    """Gives all dimensions that apply, and one that the default set leaves out where today's design needs it."""
+    choices = dimensions(topology)
+    more = remedy(measure(topology), asked)
+    if more:
+        choices |= dimensions(topology, [more])
+    return {name: choices[name] for name in DIMENSIONS if name in choices}
 
 
 def _answerable(topology: Topology, service: str) -> None:

@@ -104,6 +104,13 @@ _REMEDIES = {"way out": "uplink=1Gbps,10Gbps", "memory": "worker-memory=1x,1.5x"
 """Dimensions that the default set leaves out, by what they make more of."""
 
 
+def remedy(measures: Measures, asked: Limits) -> str:
+    """Gives what to vary so that there is more of what is used up too early; empty where nothing is, or helps."""
+    if measures.exhaustion_quantile(1 - CONFIDENCE) >= asked.horizon:
+        return ""
+    return next((more for what, more in _REMEDIES.items() if measures.first_exhausted.endswith(what)), "")
+
+
 def _overloads(measures: Measures) -> Iterable[tuple[float, Rejected]]:
     for kind, one in measures.latency.items():
         if one.saturated:
@@ -140,7 +147,6 @@ def _checks(measures: Measures, asked: Limits) -> Iterable[tuple[float, Rejected
             f"{first} is used up within {early:.0f} months with a probability of {1 - CONFIDENCE:.0%}, "
             f"the horizon is {asked.horizon:.0f} months"
         )
-        words += next(
-            (f"; try --vary {more}" for what, more in _REMEDIES.items() if first.endswith(what)), ""
-        )
+        if more := remedy(measures, asked):
+            words += f"; try --vary {more}"
         yield asked.horizon / max(early, 1e-9) - 1, Rejected("horizon", early, asked.horizon, words)

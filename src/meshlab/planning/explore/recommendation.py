@@ -151,7 +151,8 @@ def recommend(
 
     Notes
     -----
-    Today's design misses a limit: the cheapest that keeps to all. It keeps to them: of the designs on the front that
+    Today's design misses a limit: the cheapest that keeps to all and makes nothing worse but the bill, or, where every
+    one does, the cheapest. It keeps to them: of the designs on the front that
     have less downtime (a minute at least, in 95 % of the worlds) and make nothing worse but the bill (:func:`_loss`),
     those that cost no more, by minutes saved; else the one with most service-minutes a year for a dollar a month.
     None: stay.
@@ -165,8 +166,14 @@ def recommend(
     losses = [_loss(m, measured[today], services, asked) for m in measured]
     missed = out[today]
     if missed is not None:
-        chosen = min(allowed, key=lambda i: (round(measured[i].cost_mid), -options[i].saved_in_all.mid, i))
+        harmless = [i for i in allowed if not losses[i]]
+        chosen = min(
+            harmless or allowed,
+            key=lambda i: (round(measured[i].cost_mid), -options[i].saved_in_all.mid, i),
+        )
         rule, why = _CHEAPEST, f"today's design is out: {missed.reason}"
+        if not harmless:
+            why += f"; every design within the limits makes something worse, here: {losses[chosen]}"
     else:
         rule = _MOST_FOR_THE_MONEY
         better = [
@@ -192,7 +199,10 @@ def recommend(
     return Recommendation(designs[chosen].name, why, options[chosen], others, rule)
 
 
-_CHEAPEST = "today's design misses a limit: the cheapest design that keeps to all of them"
+_CHEAPEST = (
+    "today's design misses a limit: the cheapest design that keeps to all of them and makes nothing worse but the "
+    "bill; where every one makes something worse, the cheapest"
+)
 _MOST_FOR_THE_MONEY = (
     f"within the limits, on the front, at least {MATERIAL:g} service-minute a year less downtime than today, less in "
     f"{SURE:.0%} of the worlds, and nothing worse but "
