@@ -235,7 +235,7 @@ def test_the_slider_shows_another_moment(by_browser: Seen) -> None:
             panel.scroll_into_view_if_needed()
             moment = panel.locator("table.meshlab-moment")
             assert re.search(r"master-1\s*● up", moment.text_content())
-            assert unnamed(shown, ".meshlab-incident-panel") == []
+            until(lambda: unnamed(shown, ".meshlab-incident-panel") == [], 10, "a name of each control")
             handle = panel.get_by_role("slider", name="time (s)")
             handle.focus()
             for _ in range(6):

@@ -19,6 +19,7 @@ function render({ model, el }) {
   el.append(notice);
   let heard = Date.now();
   let away = false;
+  let watched = false;
 
   const panel = () => el.closest("." + model.get("panel"));
   const others = (node) => [...node.children].filter((child) => !child.contains(el));
@@ -44,6 +45,10 @@ function render({ model, el }) {
   function look() {
     const node = panel();
     if (!node) return;
+    if (!watched) {
+      watched = true;
+      grown.observe(node, { childList: true, subtree: true });
+    }
     nameSliders(node);
     const silent = Date.now() - heard > SILENT_MS;
     if (silent !== away) {
@@ -52,10 +57,14 @@ function render({ model, el }) {
     }
   }
 
+  const grown = new MutationObserver(() => nameSliders(panel() ?? el));
+
   model.on("msg:custom", beat);
   const timer = setInterval(look, LOOK_MS);
+  requestAnimationFrame(look);
   return () => {
     clearInterval(timer);
+    grown.disconnect();
     model.off("msg:custom", beat);
   };
 }
