@@ -129,7 +129,7 @@ def by_hand(server: Lab, seen: Seen) -> None:
         status = panel.locator(".meshlab-status")
         until(
             lambda: ready.count() > 0 or "Failed" in status.text_content(),
-            120,
+            240,
             "the nodes",
             lambda: str(status.text_content()),
         )

@@ -74,7 +74,7 @@ class FineTimers:
             return
         self._armed = self._due[0][0]
         seconds, rest = divmod(max(self._armed, 1e-9), 1.0)
-        spec = _Spec((0, 0), (int(seconds), max(1, int(rest * 1e9))))
+        spec = _Spec((0, 0), (int(seconds), min(max(1, int(rest * 1e9)), 999_999_999)))
         self._set(self._descriptor, _ABSOLUTE, ctypes.byref(spec), None)
 
     def _run(self) -> None:
