@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -107,11 +108,12 @@ class Lab:
     def kernel_pids(self) -> list[int]:
         import psutil
 
-        return [
-            child.pid
-            for child in psutil.Process(self.process.pid).children(recursive=True)
-            if "ipykernel_launcher" in " ".join(child.cmdline())
-        ]
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                if "ipykernel_launcher" in " ".join(child.cmdline()):
+                    found.append(child.pid)
+        return found
 
     def stop(self) -> None:
         import psutil
