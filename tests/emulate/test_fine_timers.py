@@ -46,6 +46,31 @@ def test_one_that_was_taken_back_is_not_called_and_the_next_one_is() -> None:
     assert asyncio.run(run()) == []
 
 
+def test_one_due_at_the_same_time_can_still_be_taken_back() -> None:
+    async def run() -> list[str]:
+        loop, called, done = asyncio.get_running_loop(), [], asyncio.Event()
+        due = loop.time() + 0.001
+        call_at(loop, due, lambda: second.cancel())
+        second = call_at(loop, due, lambda: called.append("second"))
+        call_at(loop, due, done.set)
+        await asyncio.wait_for(done.wait(), 10)
+        return called
+
+    assert asyncio.run(run()) == []
+
+
+def test_those_taken_back_long_before_they_fall_due_do_not_pile_up() -> None:
+    async def run() -> int:
+        loop = asyncio.get_running_loop()
+        timers = [call_at(loop, loop.time() + 900.0, lambda: None)]
+        for _ in range(5_000):
+            timers.pop().cancel()
+            timers.append(call_at(loop, loop.time() + 900.0, lambda: None))
+        return len(fine_timers._of_loops[loop]._due) if fine_timers._libc() else 0
+
+    assert asyncio.run(run()) < 300
+
+
 def test_a_callback_that_fails_leaves_the_others() -> None:
     async def run() -> None:
         loop, done = asyncio.get_running_loop(), asyncio.Event()

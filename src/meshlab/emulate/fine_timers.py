@@ -19,6 +19,7 @@ from typing import Protocol
 
 _CLOCK_MONOTONIC = 1
 _NONBLOCK, _CLOEXEC, _ABSOLUTE = 0o4000, 0o2000000, 1
+_SWEEP_FROM = 128
 FINE_S = 2e-5
 COARSE_S = 5e-4
 """How early what is due may be taken as due: the half of a timer's granularity."""
@@ -43,6 +44,11 @@ class _Timer:
     def cancel(self) -> None:
         self.callback = None
 
+    def run(self) -> None:
+        """Calls it, unless it was taken back since it fell due."""
+        if self.callback is not None:
+            self.callback()
+
 
 class FineTimers:
     """The fine timers of one event loop, all on one descriptor, which is closed when the loop is gone."""
@@ -56,6 +62,7 @@ class FineTimers:
         self._due: list[tuple[float, int, _Timer]] = []
         self._count = 0
         self._armed = float("inf")
+        self._sweep_at = _SWEEP_FROM
         weakref.finalize(loop, os.close, self._descriptor)
         loop.add_reader(self._descriptor, self._run)
 
@@ -64,6 +71,10 @@ class FineTimers:
         timer = _Timer(callback)
         self._count += 1
         heapq.heappush(self._due, (when, self._count, timer))
+        if len(self._due) > self._sweep_at:  # those taken back long before they fall due would pile up
+            self._due = [entry for entry in self._due if entry[2].callback is not None]
+            heapq.heapify(self._due)
+            self._sweep_at = max(_SWEEP_FROM, 2 * len(self._due))
         self._arm()
         return timer
 
@@ -86,9 +97,7 @@ class FineTimers:
             return
         now = loop.time() + FINE_S
         while self._due and self._due[0][0] <= now:
-            callback = heapq.heappop(self._due)[2].callback
-            if callback is not None:
-                loop.call_soon(callback)
+            loop.call_soon(heapq.heappop(self._due)[2].run)
         self._arm()
 
 

@@ -100,7 +100,7 @@ async def _relayed(alone: EtcdProcesses, setting: Setting) -> float:
     """Of this process, which holds the relays: what a call costs over them more than directly, for each message."""
     if alone.fabric is None:
         return 0.0
-    connections = 2 * (setting.members - 1)
+    connections = max(1, 2 * (setting.members - 1))
     took = []
     for far in (False, True):
         callers = [
@@ -127,9 +127,8 @@ def _ran(alone: EtcdProcesses) -> _Ran:
     total = _Ran(0.0, 0)
     for thread in threads.iterdir():
         with contextlib.suppress(OSError):  # it has just ended
-            ran, _, turns = (
-                (thread / "schedstat").read_text().split()
-            )  # nanoseconds, and turns (sched-stats.rst)
+            # nanoseconds that it ran, that it waited, and in how many turns (sched-stats.rst)
+            ran, _, turns = (thread / "schedstat").read_text().split()
             total = _Ran(total.seconds + int(ran) / 1e9, total.turns + int(turns))
     return total
 
