@@ -7,12 +7,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from meshlab import cli
+from command_line import Done
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = "data/reference.yaml"
@@ -22,32 +20,6 @@ COMMANDS = (
     *("latency", "capacity", "cost", "advise", "hold", "calibrate", "validate", "report", "explore"),
 )
 FAULTS = ("up", "status", "down", "kill", "restart", "lose-disk", "partition", "delay", "heal")
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def meshlab(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Done]:
-    """Runs the command line in this process, with a state directory of its own."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("MESHLAB_STATE", str(tmp_path / "state"))
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["meshlab", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capfd.readouterr()
-        return Done(int(left.value.code or 0), out, err)
-
-    return run
 
 
 def test_the_program_is_installed_under_its_name() -> None:

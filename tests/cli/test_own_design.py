@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command_line import Done
 
-from meshlab import cli
 from meshlab.views.text_table import text_table
 
 SPEC = Path(__file__).parent / "own-design.yaml"
 MASTERS = ("m1", "m2", "m3", "m4", "m5")
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.stdout, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-
-
-@pytest.fixture
-def meshlab(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["meshlab", *arguments])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capfd.readouterr()
-        return Done(int(left.value.code or 0), out, err)
-
-    return run
 
 
 def test_a_chain_and_a_vault_of_other_names_are_in_every_answer(meshlab: Callable[..., Done]) -> None:
