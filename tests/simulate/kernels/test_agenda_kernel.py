@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import heapq
 
+import numba
 import numpy as np
 import pytest
 import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshlab.simulate.kernels.agenda import agenda, queue_of_one_server, timers
+from meshlab.simulate.kernels.agenda import (
+    FULL,
+    Agenda,
+    agenda,
+    clear,
+    leave,
+    push,
+    queue_of_one_server,
+    settle,
+    soonest,
+    soonest_key,
+    timers,
+)
+
+PUSH, POP, CLEAR = 0, 1, 2
 
 
 def timers_twin(gaps: np.ndarray, until: float) -> tuple[int, float]:
@@ -82,8 +97,53 @@ def test_customers_wait_as_lindley_says_and_as_long_as_the_theory_of_m_m_1() -> 
     assert came[-1] == pytest.approx(between.sum())
 
 
-def test_an_event_without_room_is_marked_and_lost() -> None:
-    queue = agenda(2)
-    gaps = np.ones((3, 2))
-    timers(queue, gaps, np.zeros(3, np.int64), 1.0)
-    assert queue.size[2] == 1
+@numba.njit(_nrt=False)  # type: ignore[untyped-decorator]
+def played(queue: Agenda, steps: np.ndarray, times: np.ndarray, when: np.ndarray, keys: np.ndarray) -> int:
+    """Does the steps; step k's event has key k. Fills in what left, in order; gives how many."""
+    left = 0
+    for k in range(steps.shape[0]):
+        if steps[k] == PUSH:
+            push(queue, times[k], k)
+        elif steps[k] == CLEAR:
+            clear(queue)
+        elif settle(queue) > 0:
+            when[left], keys[left] = soonest(queue), soonest_key(queue)
+            leave(queue)
+            left += 1
+    return left
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from([PUSH] * 6 + [POP] * 5 + [CLEAR]),
+            st.one_of(st.integers(0, 5).map(float), st.sampled_from([-0.0, 1e-300, float("inf")])),
+        ),
+        max_size=120,
+    )
+)
+def test_events_leave_as_from_a_plain_heap_whatever_is_pushed_popped_and_cleared(
+    steps: list[tuple[int, float]],
+) -> None:
+    """Many ties, so that keys decide; more events than leaves at first; holes filled and holes left."""
+    heap: list[tuple[float, int]] = []
+    expected = []
+    for k, (step, time) in enumerate(steps):
+        if step == PUSH:
+            heapq.heappush(heap, (time, k))
+        elif step == CLEAR:
+            heap = []
+        elif heap:
+            expected.append(heapq.heappop(heap))
+    when, keys = np.zeros(len(steps)), np.zeros(len(steps), np.int64)
+    ways, times = np.array([one[0] for one in steps], np.int64), np.array([one[1] for one in steps])
+    left = played(agenda(len(steps)), ways, times, when, keys)
+    assert list(zip(when[:left], keys[:left], strict=True)) == expected
+
+
+@pytest.mark.parametrize("events", [8, 9])
+def test_an_event_without_room_is_marked_and_lost(events: int) -> None:
+    queue = agenda(8)
+    timers(queue, np.ones((events, 2)), np.zeros(events, np.int64), 1.0)
+    assert bool(queue.size[FULL]) == (events > 8)

@@ -1,8 +1,15 @@
 """A compiled event queue: events leave in order of (time, key).
 
-A four-ary heap in two arrays. `pop` leaves a hole at the root that the next `push` fills, because an event
-mostly brings forth another one. Keys order events of equal time and say what each event is; the caller
-chooses them, so the order never depends on how the heap came about.
+A winner tree: events wait in the leaves, every node above knows the sooner of its two children, so the root knows
+the soonest of all. An event that takes a leaf plays its way to the root, one match a level against a sibling that is
+known beforehand, and the winner is chosen without a branch: which of two times is the sooner nobody can predict,
+the processor neither, and a heap that branches on it stalls at every level. `leave` leaves a hole that the next
+`push` fills, because an event mostly brings forth another one. Keys order events of equal time and say what each
+event is; the caller chooses them, so the order never depends on how the tree came about.
+
+References
+----------
+Knuth, The Art of Computer Programming, volume 3, 5.2.3 (tree selection).
 """
 
 from __future__ import annotations
@@ -11,109 +18,196 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from meshlab.simulate.kernels.compiling import compiled, inlined
+from meshlab.simulate.kernels.compiling import compiled, inlined, part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-COUNT, HOLE, FULL = 0, 1, 2
-"""Columns of `Agenda.size`: slots in use, whether the root is a hole, whether an event found no room."""
+COUNT, HOLE, FULL, LEAVES = 0, 1, 2, 3
+"""Columns of `Agenda.size`: leaves taken, whether the root's is a hole, whether an event found none, leaves in use."""
+
+_ONE = np.uint64(1)
+_NEVER = np.iinfo(np.int64).max
+_FEWEST = 4
 
 
 class Agenda(NamedTuple):
-    """An event queue: times in seconds, keys, and three counters."""
+    """An event queue: a tree whose node 1 is the root, whose leaf k is node ``size[LEAVES] + k``.
+
+    ``when[i]`` is the time in seconds of the soonest event below node i, ``leaf[i]`` the leaf that it is in. ``bits``
+    is the same memory as `when`, read as integers: from zero on they are in the order of the times, and an empty
+    leaf's come after all of them, infinity included. ``keys[k]`` is the key of leaf k's event;
+    ``free[size[COUNT]:size[LEAVES]]`` are the empty leaves.
+    """
 
     when: NDArray[np.float64]
+    bits: NDArray[np.int64]
+    leaf: NDArray[np.int64]
     keys: NDArray[np.int64]
+    free: NDArray[np.int64]
     size: NDArray[np.int64]
 
 
 def agenda(capacity: int) -> Agenda:
-    """Gives an empty queue with room for `capacity` events."""
-    return Agenda(np.zeros(capacity), np.zeros(capacity, np.int64), np.zeros(3, np.int64))
+    """Gives an empty queue with room for at least `capacity` events."""
+    most = _FEWEST
+    while most < capacity:
+        most *= 2
+    bits = np.full(2 * most, _NEVER)
+    leaf = np.zeros(2 * most, np.int64)
+    leaf[_FEWEST : 2 * _FEWEST] = np.arange(_FEWEST)
+    size = np.array([0, 0, 0, _FEWEST])
+    return Agenda(bits.view(np.float64), bits, leaf, np.zeros(most, np.int64), np.arange(most), size)
+
+
+@part
+def clear(queue: Agenda) -> None:
+    """Takes all events out."""
+    queue.size[:] = 0
+    queue.size[LEAVES] = _FEWEST
+    for leaf in range(_FEWEST):
+        _empty(queue, leaf)
+    play_all(queue)
 
 
 @inlined
 def push(queue: Agenda, time: float, key: int) -> None:
-    """Adds an event; without room for it, only marks the queue as full."""
-    when, keys, size = queue.when, queue.keys, queue.size
+    """Adds an event, at zero or later; without room for it, only marks the queue as full."""
+    size = queue.size
     if size[HOLE]:
         size[HOLE] = 0
-        _place(when, keys, size[COUNT], time, key)
+        _play(queue, _seated(queue, queue.leaf[_ONE], time, key))
         return
-    at = size[COUNT]
-    if at >= when.shape[0]:
-        size[FULL] = 1
-        return
-    size[COUNT] = at + 1
-    while at > 0:
-        above = (at - 1) >> 2
-        if when[above] < time or (when[above] == time and keys[above] < key):
-            break
-        when[at] = when[above]
-        keys[at] = keys[above]
-        at = above
-    when[at] = time
-    keys[at] = key
+    if size[COUNT] == size[LEAVES]:
+        _grow(queue)
+        if size[FULL]:
+            return
+    leaf = queue.free[np.uint64(size[COUNT])]
+    size[COUNT] += 1
+    _rise(queue, _seated(queue, leaf, time, key))
 
 
 @inlined
 def settle(queue: Agenda) -> int:
-    """Closes the hole that a pop has left, if there is one, and gives how many events are waiting."""
-    when, keys, size = queue.when, queue.keys, queue.size
+    """Closes the hole that an event has left, if there is one, and gives how many events are waiting."""
+    size = queue.size
     if size[HOLE]:
         size[HOLE] = 0
-        last = size[COUNT] - 1
-        size[COUNT] = last
-        if last > 0:
-            _place(when, keys, last, when[last], keys[last])
+        leaf = queue.leaf[_ONE]
+        size[COUNT] -= 1
+        queue.free[np.uint64(size[COUNT])] = leaf
+        node = np.uint64(size[LEAVES] + leaf)
+        queue.bits[node] = _NEVER
+        _play(queue, node)
     return int(size[COUNT])
 
 
 @inlined
+def soonest(queue: Agenda) -> float:
+    """Gives the first event's time; after `settle`."""
+    return float(queue.when[_ONE])
+
+
+@inlined
+def soonest_key(queue: Agenda) -> int:
+    """Gives the first event's key; after `settle`."""
+    return int(queue.keys[np.uint64(queue.leaf[_ONE])])
+
+
+@inlined
 def leave(queue: Agenda) -> None:
-    """Takes the first event out; read ``when[0]`` and ``keys[0]`` before, after `settle`."""
+    """Takes the first event out; its time and key are read before."""
     queue.size[HOLE] = 1
 
 
 @inlined
-def _place(when: NDArray[np.float64], keys: NDArray[np.int64], count: int, time: float, key: int) -> None:
-    """Puts an event where the root was: the hole sinks to the leaves, the event rises from there.
+def waits(queue: Agenda, leaf: int) -> bool:
+    """Whether there is an event in a leaf; after `settle`."""
+    return bool(queue.bits[queue.size[LEAVES] + leaf] != _NEVER)
 
-    Choosing among children without branches, and comparing the event only on the way up (an event just made
-    is mostly a late one), is what makes it fast.
-    """
-    at = 0
-    child = 1
-    while child + 3 < count:
-        left = child + int(when[child + 1] < when[child])
-        right = child + 2 + int(when[child + 3] < when[child + 2])
-        best = right if when[right] < when[left] else left
-        soonest = when[best]
-        for other in range(child, child + 4):
-            if when[other] == soonest and keys[other] < keys[best]:
-                best = other
-        when[at] = soonest
-        keys[at] = keys[best]
-        at = best
-        child = 4 * at + 1
-    if child < count:
-        best = child
-        for other in range(child + 1, count):
-            if when[other] < when[best] or (when[other] == when[best] and keys[other] < keys[best]):
-                best = other
-        when[at] = when[best]
-        keys[at] = keys[best]
-        at = best
-    while at > 0:
-        above = (at - 1) >> 2
-        if when[above] < time or (when[above] == time and keys[above] < key):
-            break
-        when[at] = when[above]
-        keys[at] = keys[above]
-        at = above
-    when[at] = time
-    keys[at] = key
+
+@inlined
+def _play(queue: Agenda, node: np.uint64) -> None:
+    """Plays from a leaf's node up to the root. The sign of the difference, as a mask, picks the sooner."""
+    bits, leaves, keys = queue.bits, queue.leaf, queue.keys
+    time, leaf = bits[node], leaves[node]
+    while node > _ONE:
+        sibling = node ^ _ONE
+        its_time, its_leaf = bits[sibling], leaves[sibling]
+        later = its_time - time
+        if later == 0:
+            later = keys[np.uint64(its_leaf)] - keys[np.uint64(leaf)]
+        sooner = later >> 63
+        time ^= (time ^ its_time) & sooner
+        leaf ^= (leaf ^ its_leaf) & sooner
+        node >>= _ONE
+        bits[node] = time
+        leaves[node] = leaf
+
+
+@inlined
+def _seated(queue: Agenda, leaf: int, time: float, key: int) -> np.uint64:
+    """Puts an event into a leaf and gives the leaf's node."""
+    queue.keys[np.uint64(leaf)] = key
+    node = np.uint64(queue.size[LEAVES] + leaf)
+    queue.when[node] = time + 0.0  # -0.0 has other bits
+    return node
+
+
+@inlined
+def _rise(queue: Agenda, node: np.uint64) -> None:
+    """Plays from the node of a leaf that was empty up to the first match lost: an event just made is mostly late."""
+    bits, leaves, keys = queue.bits, queue.leaf, queue.keys
+    time, leaf = bits[node], leaves[node]
+    key = keys[np.uint64(leaf)]
+    node >>= _ONE
+    while node >= _ONE:
+        later = bits[node] - time
+        if later == 0:
+            later = keys[np.uint64(leaves[node])] - key
+        if later < 0:
+            return
+        bits[node] = time
+        leaves[node] = leaf
+        node >>= _ONE
+
+
+@part
+def play_all(queue: Agenda) -> None:
+    """Plays every match anew, after times in leaves have changed."""
+    bits, leaves, keys = queue.bits, queue.leaf, queue.keys
+    for node in range(queue.size[LEAVES] - 1, 0, -1):
+        one, other = 2 * node, 2 * node + 1
+        later = bits[other] - bits[one]
+        if later == 0:
+            later = keys[leaves[other]] - keys[leaves[one]]
+        won = other if later < 0 else one
+        bits[node] = bits[won]
+        leaves[node] = leaves[won]
+
+
+@part
+def _empty(queue: Agenda, leaf: int) -> None:
+    node = queue.size[LEAVES] + leaf
+    queue.bits[node] = _NEVER
+    queue.leaf[node] = leaf
+    queue.free[leaf] = leaf
+
+
+@part
+def _grow(queue: Agenda) -> None:
+    """Doubles the leaves in use, all of which are taken; without room for that, marks the queue as full."""
+    size = queue.size
+    leaves = size[LEAVES]
+    if leaves == queue.keys.shape[0]:
+        size[FULL] = 1
+        return
+    size[LEAVES] = 2 * leaves
+    for leaf in range(leaves):
+        queue.bits[2 * leaves + leaf] = queue.bits[leaves + leaf]
+        queue.leaf[2 * leaves + leaf] = leaf
+        _empty(queue, leaves + leaf)
+    play_all(queue)
 
 
 @compiled
@@ -131,8 +225,8 @@ def timers(
         turn[timer] = (turn[timer] + 1) % rounds
     ended = 0
     total = 0.0
-    while settle(queue) > 0 and queue.when[0] < until:
-        now, timer = queue.when[0], queue.keys[0]
+    while settle(queue) > 0 and soonest(queue) < until:
+        now, timer = soonest(queue), soonest_key(queue)
         leave(queue)
         ended += 1
         total += now
@@ -164,7 +258,7 @@ def queue_of_one_server(
     now = 0.0
     push(queue, between[0], ARRIVAL)
     while settle(queue) > 0:
-        now, kind = queue.when[0], queue.keys[0]
+        now, kind = soonest(queue), soonest_key(queue)
         leave(queue)
         if kind == ARRIVAL:
             came[arrived] = now

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from meshlab.simulate.kernels import raft_state as x
-from meshlab.simulate.kernels.agenda import leave, push, settle
+from meshlab.simulate.kernels.agenda import (
+    LEAVES,
+    clear,
+    leave,
+    play_all,
+    push,
+    settle,
+    soonest,
+    soonest_key,
+    waits,
+)
 from meshlab.simulate.kernels.compiling import compiled, inlined, part
 from meshlab.simulate.kernels.draws import GOLDEN, mixed, quantile, uniform
 from meshlab.simulate.kernels.raft_rules import (
@@ -45,7 +55,7 @@ def begin(g: Group, s: Settings, key: np.uint64) -> None:
     """Sets a group up at rest: a leader in term 1, followers who have heard it, clocks of their own."""
     n = g.phase.shape[0]
     slots = g.slots.shape[0]
-    g.queue.size[:] = 0
+    clear(g.queue)
     g.member[:] = 0
     g.progress[:] = 0
     g.arrived[:] = 0.0
@@ -296,18 +306,21 @@ def leap(g: Group, s: Settings, i: int, now: float, tick: int) -> int:
                 g.stream[j * n + i] += draws
                 g.arrived[j, i] += ticks * s.tick
                 g.tally[x.MESSAGES] += ticks
-    count = settle(g.queue)
-    g.queue.size[0] = 0
-    for at in range(count):
-        key = g.queue.keys[at]
-        time = g.queue.when[at]
+    settle(g.queue)
+    leaves = g.queue.size[LEAVES]
+    for leaf in range(leaves):
+        if not waits(g.queue, leaf):
+            continue
+        key = g.queue.keys[leaf]
+        time = g.queue.when[leaves + leaf]
         row = g.slots[key & ((1 << x.KEY_BITS) - 1)]
         if row[x.KIND] == x.TIMER_DUE or row[x.KIND] == x.TICK_DUE:
             row[x.A] += ticks
             time = g.phase[row[x.AT]] + row[x.A] * s.tick
         elif row[x.KIND] != x.FAULT:
             time += ticks * s.tick
-        push(g.queue, time, key)
+        g.queue.when[leaves + leaf] = time
+    play_all(g.queue)
     g.tally[x.SKIPPED] += ticks
     return ticks
 
@@ -316,10 +329,9 @@ def leap(g: Group, s: Settings, i: int, now: float, tick: int) -> int:
 def play(g: Group, s: Settings, key: np.uint64) -> None:
     """Runs one replicate to its horizon, or to the new leader's first commit."""
     begin(g, s, key)
-    when, keys = g.queue.when, g.queue.keys
-    while settle(g.queue) > 0 and when[0] < s.horizon and g.tally[x.TROUBLE] == 0:
-        now = when[0]
-        slot = keys[0] & ((1 << x.KEY_BITS) - 1)
+    while settle(g.queue) > 0 and soonest(g.queue) < s.horizon and g.tally[x.TROUBLE] == 0:
+        now = soonest(g.queue)
+        slot = soonest_key(g.queue) & ((1 << x.KEY_BITS) - 1)
         leave(g.queue)
         row = g.slots[slot]
         kind, i = row[x.KIND], row[x.AT]
