@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from small_circuits import by_listing, circuits, worlds
 
 from meshlab.availability.bdd import Stopped, Store, TooManyNodes
-from meshlab.availability.bounds import _pair
+from meshlab.availability.bounds import _Modules
 from meshlab.availability.circuit import Circuit, CircuitBuilder
 from meshlab.availability.compiled import Limits, assembled, compiled, is_coherent
 from meshlab.availability.evaluate import gradient, probabilities
@@ -124,7 +124,7 @@ def test_every_measure_is_what_its_definition_says(circuit: Circuit, values: lis
 @given(ANY, SHARES, st.integers(1, 4))
 def test_the_bounds_hold_however_much_is_rounded(circuit: Circuit, values: list[float], size: int) -> None:
     down = shares(circuit, values)
-    lower, upper = assembled(circuit, Limits(), lambda core: _pair(core, size, Limits()))
+    lower, upper = assembled(circuit, Limits(), _Modules(column(circuit, down)[:, 0], Limits(), size).pair)
     inside = any(a.diagram is not b.diagram for a, b in zip(lower.parts[:-1], upper.parts[:-1], strict=True))
     if inside and not lower.coherent:
         return
@@ -136,8 +136,8 @@ def test_rounding_to_one_node_leaves_a_gap_that_the_bounds_show() -> None:
     builder = CircuitBuilder([f"e{i}" for i in range(8)])
     pairs = [builder.all_of([i + 2, (i + 1) % 8 + 2]) for i in range(8)]
     circuit = builder.circuit(builder.any_of(pairs))
-    lower, upper = assembled(circuit, Limits(), lambda core: _pair(core, 3, Limits()))
     q = np.full((8, 1), 0.1)
+    lower, upper = assembled(circuit, Limits(), _Modules(q[:, 0], Limits(), 3).pair)
     low, high = (float(probabilities(one, q)[0]) for one in (lower, upper))
     assert low < float(probabilities(compiled(circuit), q)[0]) < high
 
@@ -200,8 +200,8 @@ def test_a_falling_function_without_a_negated_edge_is_not_taken_for_a_rising_one
     builder = CircuitBuilder("abc")
     a, b, c = map(builder.event, "abc")
     circuit = builder.circuit(builder.all_of([-a, -b, c]))
-    lower, upper = assembled(circuit, Limits(), lambda core: _pair(core, 1, Limits()))
     q = np.array([[0.0], [0.0], [1.0]])
+    lower, upper = assembled(circuit, Limits(), _Modules(q[:, 0], Limits(), 1).pair)
     low, high = sorted(float(probabilities(one, q)[0]) for one in (lower, upper))
     assert low <= 1.0 <= high
 

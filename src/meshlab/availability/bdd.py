@@ -181,26 +181,31 @@ class Store:
         self._keys = np.zeros((size, 2), np.int32)
         self._values = np.zeros(size, np.int32)
 
-    def rounded(self, f: int, most: int, up: bool, monotone: bool) -> int:
+    def rounded(self, f: int, most: int, up: bool, monotone: bool, q: NDArray[np.float64]) -> int:
         """Gives a function of at most about `most` nodes that is nowhere above `f` (or, `up`, nowhere below).
 
-        The nodes that a random walk is likeliest to come by stay. One that goes is replaced by its low branch
-        (up: by its high branch) where the caller knows that `f` or its negation is monotone, else by a constant.
+        Those nodes stay without which the function's probability would change most; ``q[i, 0]`` is that of
+        variable i. A node that goes is replaced by its low branch (up: by its high branch) where the caller knows
+        that `f` or its negation is monotone, else by a constant.
         """
-        from meshlab.availability.bdd_kernels import reached, rounded
+        from meshlab.availability.bdd_kernels import losses, probabilities, rounded
 
         if f < 2:
             return f
-        reach = np.zeros(((f >> 1) + 1, 2))
-        reached(f, self._levels, self._lows, self._highs, reach)
-        alive = reach[reach > 0]
-        if alive.size <= most:
+        last = f >> 1
+        levels, lows, highs = (array[: last + 1] for array in self.nodes_arrays)
+        held, missed = np.empty((last + 1, 1)), np.empty((last + 1, 1))
+        probabilities(levels, lows, highs, q, held, missed)
+        loss = np.zeros((last + 1, 2))
+        losses(f, levels, lows, highs, q, held, missed, monotone, up, np.zeros((last + 1, 2)), loss)
+        needed = loss[loss > 0]
+        if needed.size <= most:
             return f
-        threshold = float(np.partition(alive, alive.size - most)[alive.size - most])
-        new = np.zeros(reach.shape, np.int64)
-        node, last = 1, f >> 1
+        threshold = float(np.partition(needed, needed.size - most)[needed.size - most])
+        new = np.zeros(loss.shape, np.int64)
+        node = 1
         while node <= last:
-            arrays = (*self.nodes_arrays, reach, threshold, monotone, up, new, self._table, self.control)
+            arrays = (*self.nodes_arrays, loss, threshold, monotone, up, new, self._table, self.control)
             node = int(rounded(node, last, *arrays))
             if node <= last:
                 self.after(int(self.control[3]))

@@ -260,16 +260,41 @@ def derivatives(
 
 
 @njit(cache=True, nogil=True)
-def reached(root: Int, levels: Array, lows: Array, highs: Array, reach: Array) -> None:
-    """Fills in how likely a walk comes by each node, plain and negated (one step in a hundred goes high)."""
+def losses(
+    root: Int,
+    levels: Array,
+    lows: Array,
+    highs: Array,
+    q: Array,
+    held: Array,
+    missed: Array,
+    monotone: bool,
+    up: bool,
+    reach: Array,
+    loss: Array,
+) -> None:
+    """Fills in, for each node that the root needs, plain and negated, how far rounding it alone moves the root's probability.
+
+    That is how likely a walk comes by the node, times how much what takes its place (see `rounded`) differs from it.
+    Never zero, so that zero says that the root does not need it.
+    """
     reach[root >> 1, root & 1] = 1.0
     for node in range(root >> 1, 0, -1):
+        p = q[levels[node], 0]
+        low = lows[node] >> 1
+        high = highs[node] >> 1
+        other = missed[high, 0] if highs[node] & 1 else held[high, 0]
         for flip in range(2):
             r = reach[node, flip]
             if r > 0.0:
-                reach[lows[node] >> 1, (lows[node] & 1) ^ flip] += 0.99 * r
-                reach[highs[node] >> 1, (highs[node] & 1) ^ flip] += 0.01 * r
-    reach[0, :] = 0.0
+                reach[low, flip] += max((1.0 - p) * r, 1e-290)
+                reach[high, (highs[node] & 1) ^ flip] += max(p * r, 1e-290)
+                if monotone:
+                    share = 1.0 - p if up != (flip == 1) else p
+                    gone = share * abs(other - held[low, 0])
+                else:
+                    gone = missed[node, 0] if up != (flip == 1) else held[node, 0]
+                loss[node, flip] = max(r * gone, 1e-300)
 
 
 @njit(cache=True, nogil=True)
@@ -279,7 +304,7 @@ def rounded(
     levels: Array,
     lows: Array,
     highs: Array,
-    reach: Array,
+    loss: Array,
     threshold: float,
     monotone: bool,
     up: bool,
@@ -287,14 +312,14 @@ def rounded(
     table: Array,
     control: Array,
 ) -> Int:
-    """Rebuilds a function from its likely nodes; gives the node to go on with where the store must grow.
+    """Rebuilds a function from the nodes that matter; gives the node to go on with where the store must grow.
 
     In a monotone function a node that goes is replaced by a branch: the low one is below it and the high one
     above, or the other way round where it is negated.
     """
     for node in range(start, last + 1):
         for flip in range(2):
-            if reach[node, flip] <= 0.0:
+            if loss[node, flip] <= 0.0:
                 continue
             low = np.int64(lows[node]) ^ flip
             high = np.int64(highs[node]) ^ flip
@@ -302,7 +327,7 @@ def rounded(
                 low = new[low >> 1, low & 1]
             if high > 1:
                 high = new[high >> 1, high & 1]
-            if reach[node, flip] >= threshold:
+            if loss[node, flip] >= threshold:
                 edge = make(np.int64(levels[node]), low, high, levels, lows, highs, table, control)
                 if edge < 0:
                     control[3] = edge

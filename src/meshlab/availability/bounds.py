@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +16,14 @@ from meshlab.availability.compiled import Limits, assembled, gate_edge, is_coher
 from meshlab.availability.evaluate import probabilities
 from meshlab.availability.ordering import depth_first, orders
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _FIRST_SIZE = 60
-_STEP = 4
+_STEP = 2
+_ORDERS = 6
+_ROOM = 8_000
+"""Nodes for each one kept of a gate: an order that needs more is left for the next, which is quicker by far."""
 _CLOSE = 1e-9
 
 
@@ -35,36 +42,82 @@ def bounds(circuit: Circuit, down: Mapping[str, float], limits: Limits) -> Bound
     Notes
     -----
     Every gate gets two diagrams, below and above its function, made from those of its arguments. One that grows
-    beyond a size is rounded: down in the lower, up in the upper, its likely part kept (`Store.rounded`). And, or,
+    beyond a size is rounded: down in the lower, up in the upper, where it matters least (`Store.rounded`). And, or,
     at-least and negation keep the order, so the top's diagrams bound the top, whatever was rounded; how far apart
-    they are is not estimated but computed. Sizes grow until the time is over. A module inside others bounds them
-    only where the tree is coherent; where it is not, only the top module may be rounded.
+    they are is not estimated but computed. Sizes grow until the time is over, and every size is tried with several
+    orders of the variables, since which of them is near is not known beforehand: the highest lower bound and the
+    lowest upper one are taken. A module inside others bounds them only where the tree is coherent; where it is not,
+    only the top module may be rounded.
     """
     best = Bounds(0.0, 1.0, 0)
     q = np.array([[down.get(name, 0.0)] for name in circuit.events])
-    size = _FIRST_SIZE
-    while 20 * size < limits.most_nodes:
+    modules = _Modules(q[:, 0], limits)
+    for size, turn in _tries(limits.most_nodes):
+        modules.size, modules.turn = size, turn
         try:
-            lower, upper = assembled(circuit, limits, partial(_pair, size=size, limits=limits))
-        except (Stopped, TooManyNodes):
-            return best
+            lower, upper = assembled(circuit, limits, modules.pair)
+        except Stopped:
+            break
+        except TooManyNodes:
+            continue
         rounded_inside = any(
             a.diagram is not b.diagram for a, b in zip(lower.parts[:-1], upper.parts[:-1], strict=True)
         )
         if rounded_inside and not lower.coherent:
-            return best
-        ends = sorted(float(probabilities(one, q)[0]) for one in (lower, upper))
-        best = Bounds(max(best.low, ends[0]), min(best.high, ends[1]), size)
+            continue
+        low, high = sorted(float(probabilities(one, q)[0]) for one in (lower, upper))
+        if low > best.low or high < best.high:
+            best = Bounds(max(best.low, low), min(best.high, high), size)
         if best.high - best.low <= _CLOSE * best.high:
-            return best
-        size *= _STEP
+            break
     return best
 
 
-def _pair(core: Circuit, size: int, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
-    limits.check()
-    order = orders(core)[0] if len(core.gates) > 1 else depth_first(core)
-    store = Store(len(order), limits.most_nodes)
+def _tries(most_nodes: int) -> Iterator[tuple[int, int]]:
+    for k in count():
+        size = _FIRST_SIZE * _STEP**k
+        if 20 * size >= most_nodes:
+            return
+        for turn in range(_ORDERS):
+            yield size, turn
+
+
+@dataclass
+class _Modules:
+    """Bounds one module after the other; knows how likely each is, which says what matters in those around it."""
+
+    down: NDArray[np.float64]
+    limits: Limits
+    size: int = _FIRST_SIZE
+    turn: int = 0
+    _likely: dict[int, float] = field(default_factory=dict)
+    _orders: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)
+
+    def pair(self, root: int, core: Circuit) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
+        """Gives a diagram below the module's function and one above it (the same one where they agree)."""
+        self.limits.check()
+        if root not in self._orders:
+            self._orders[root] = orders(core) if len(core.gates) > 1 else [depth_first(core)]
+        order = self._orders[root][self.turn % len(self._orders[root])]
+        leaves = (int(core.events[node - 2]) for node in order)
+        q = np.array([[self._likely[n] if n in self._likely else self.down[n - 2]] for n in leaves])
+        ends = _pair(core, order, q, self.size, self.limits)
+        self._likely[root] = sum(_probability(end, q) for end in ends) / len(ends)
+        return ends, order
+
+
+def _probability(diagram: Diagram, q: NDArray[np.float64]) -> float:
+    from meshlab.availability.bdd_kernels import probabilities as sweep
+
+    held, missed = np.empty((diagram.nodes, 1)), np.empty((diagram.nodes, 1))
+    sweep(diagram.levels, diagram.lows, diagram.highs, q, held, missed)
+    return float((missed if diagram.root & 1 else held)[diagram.root >> 1, 0])
+
+
+def _pair(
+    core: Circuit, order: tuple[int, ...], q: NDArray[np.float64], size: int, limits: Limits
+) -> tuple[Diagram, Diagram]:
+    store = Store(len(order), min(limits.most_nodes, _ROOM * size))
     level = {node: i for i, node in enumerate(order)}
     below = {node: store.variable(i) for node, i in level.items()}
     above = dict(below)
@@ -85,8 +138,8 @@ def _pair(core: Circuit, size: int, limits: Limits) -> tuple[tuple[Diagram, ...]
             high = gate_edge(store, gate.op, gate.k, [of(arg, above, below) for arg in args])
             if gate.op == "xor" and low != high:
                 low, high = _xor_ends(store, [(of(a, below, above), of(a, above, below)) for a in args])
-            below[node] = store.rounded(low, size, False, monotone)
-            above[node] = store.rounded(high, size, True, monotone)
+            below[node] = store.rounded(low, size, False, monotone, q)
+            above[node] = store.rounded(high, size, True, monotone, q)
             for arg in gate.args:
                 uses[abs(arg)] -= 1
                 if not uses[abs(arg)] and core.is_gate(abs(arg)):
@@ -98,9 +151,8 @@ def _pair(core: Circuit, size: int, limits: Limits) -> tuple[tuple[Diagram, ...]
                 above = dict(zip(above, kept[len(below) :], strict=True))
                 collect_at = max(40 * size, 2 * store.nodes)
         ends = (of(core.top, below, above), of(core.top, above, below))
-        if ends[0] == ends[1]:
-            return (store.diagram(ends[0]),) * 2, order
-        return (store.diagram(ends[0]), store.diagram(ends[1])), order
+        lower = store.diagram(ends[0])
+        return lower, lower if ends[0] == ends[1] else store.diagram(ends[1])
 
 
 def _xor_ends(store: Store, args: list[tuple[int, int]]) -> tuple[int, int]:

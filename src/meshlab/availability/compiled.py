@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import threading
 
 Progress = Callable[[str, int], None]
-Solver = Callable[[Circuit], tuple[tuple[Diagram, ...], tuple[int, ...]]]
+Solver = Callable[[int, Circuit], tuple[tuple[Diagram, ...], tuple[int, ...]]]
+"""Gives one module's diagrams over an order of its events; the module's node, and its circuit."""
 _FIRST_BUDGET = 30_000
 _STEP = 8
 _FAR_AHEAD = 1.2
@@ -84,11 +85,14 @@ def compiled(circuit: Circuit, limits: Limits | None = None) -> Compiled:
         No order of the variables fits the budget.
     """
     limits = limits or Limits()
-    return assembled(circuit, limits, lambda core: _solved(core, limits))[0]
+    return assembled(circuit, limits, lambda _, core: _solved(core, limits))[0]
 
 
 def assembled(circuit: Circuit, limits: Limits, solve: Solver) -> list[Compiled]:
-    """Gives the circuit with every module solved; one answer for each diagram that `solve` gives of a module."""
+    """Gives the circuit with every module solved; one answer for each diagram that `solve` gives of a module.
+
+    The events of a module's circuit are named by their nodes; one that is no event of `circuit` is an inner module.
+    """
     coherent = is_coherent(circuit)
     small = grouped(simplified(circuit))
     count = len(circuit.events)
@@ -103,7 +107,7 @@ def assembled(circuit: Circuit, limits: Limits, solve: Solver) -> list[Compiled]
         core, leaves = _core(small, root, frozenset(place), idle)
         if idle[root]:
             core = Circuit(core.events, core.gates, -core.top)
-        diagrams, order = solve(core)
+        diagrams, order = solve(root, core)
         below = [leaves[node - 2] for node in order]
         variables = tuple(place[node] if small.is_gate(node) else node - 2 for node in below)
         monotone = is_coherent(core)
