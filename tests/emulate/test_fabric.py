@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -280,6 +281,25 @@ def test_a_cut_is_silence_and_its_bytes_arrive_after_it_heals() -> None:
         assert bytes(it.received) == b"ping"
         it.fabric.set_link("a", "b", LinkPolicy())
         assert await asyncio.wait_for(reader.readexactly(4), 2) == b"held"
+
+    run(scenario)
+
+
+def test_what_was_on_its_way_when_a_link_was_cut_arrives_and_what_came_after_waits_for_it_to_heal() -> None:
+    async def scenario(it: Rig) -> None:
+        reader, writer = await it.dial()
+        await round_trip((reader, writer))
+        slow = LinkPolicy(delay_s=0.3)
+        it.fabric.set_link("a", "b", slow)
+        writer.write(b"left")
+        await asyncio.sleep(0.1)
+        it.fabric.set_link("a", "b", replace(slow, cut=True))
+        writer.write(b"late")
+        assert await asyncio.wait_for(reader.readexactly(4), 5) == b"left"
+        assert await silent(reader, 0.5)
+        assert bytes(it.received) == b"pingleft"
+        it.fabric.set_link("a", "b", slow)
+        assert await asyncio.wait_for(reader.readexactly(4), 5) == b"late"
 
     run(scenario)
 

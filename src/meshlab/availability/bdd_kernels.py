@@ -273,7 +273,7 @@ def losses(
     reach: Array,
     loss: Array,
 ) -> None:
-    """Fills in, for each node that the root needs, plain and negated, how far rounding it alone moves the root's probability.
+    """Fills in how far rounding each node that the root needs, plain or negated, alone moves the root's probability.
 
     That is how likely a walk comes by the node, times how much what takes its place (see `rounded`) differs from it.
     Never zero, so that zero says that the root does not need it.

@@ -2,12 +2,14 @@
 
 A link shapes what TCP carries, so its faults look to a program as they would through TCP: loss is a stall
 while a segment is sent again, a cut is silence, and bytes held by a cut arrive at the first retransmission
-after it heals.
+after it heals. A cut is at the sender's end: what was on its way arrives.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +45,7 @@ class LinkPolicy:
     rate_bps
         Bits per second, shared by all connections of the link; None is unlimited.
     cut
-        Nothing passes, silently.
+        Nothing more leaves, silently.
 
     Raises
     ------
@@ -84,13 +86,18 @@ class Link:
         self.clear = True
         self.pipes: set[Pipe] = set()
         self._down = False
+        self._cut_at = math.inf
         self._random = random
         self._busy_until = 0.0
 
     @property
     def passable(self) -> bool:
-        """Whether anything gets through at all."""
+        """Whether what is sent now gets through."""
         return not (self.policy.cut or self._down)
+
+    def arrives(self, left: float) -> bool:
+        """Whether a piece arrives that left at some time (monotonic); a cut takes nothing back."""
+        return not self._down and left <= self._cut_at
 
     def change(self, policy: LinkPolicy | None = None, *, down: bool | None = None) -> None:
         """Sets the policy, or whether an end is without power; held bytes move on when it became passable."""
@@ -98,6 +105,10 @@ class Link:
         self.policy = self.policy if policy is None else policy
         self._down = self._down if down is None else down
         self.clear = self.policy.neutral and not self._down
+        if not self.policy.cut:
+            self._cut_at = math.inf
+        elif math.isinf(self._cut_at):
+            self._cut_at = time.monotonic()
         if self.passable != was_passable:
             for pipe in list(self.pipes):
                 pipe.link_changed()
@@ -146,8 +157,11 @@ Mark = Literal["eof", "reset"]
 
 @dataclass(slots=True)
 class _Item:
+    """A piece under way: when it arrives, when it was first sent, when what arrives of it left, and what it is."""
+
     due: float
     sent: float
+    left: float
     content: bytes | Mark
 
 
@@ -190,7 +204,7 @@ class Pipe:
         self._on_mark = on_mark
         now = self._loop.time()
         for item in self._items:
-            item.sent = now
+            item.sent = item.left = now
             item.due = max(now + self.link.transit_s(), self._last_due)
             self._last_due = item.due
         self._arm()
@@ -223,11 +237,11 @@ class Pipe:
     def _enqueue(self, content: bytes | Mark) -> None:
         now = self._loop.time()
         size = len(content) if isinstance(content, bytes) else 0
-        due = self.link.sent_at(now, size) + self.link.transit_s()
+        left = self.link.sent_at(now, size)
         if size:
-            due += self.link.stall_s(size, self._round_trip_s())
-        self._last_due = max(due, self._last_due)
-        self._items.append(_Item(self._last_due, now, content))
+            left += self.link.stall_s(size, self._round_trip_s())
+        self._last_due = max(left + self.link.transit_s(), self._last_due)
+        self._items.append(_Item(self._last_due, now, left, content))
         self._buffered += size
 
     def _round_trip_s(self) -> float:
@@ -250,6 +264,7 @@ class Pipe:
         if self.link.passable and self._items and self._items[0].due <= now:
             again = next_retransmission(self._items[0].sent, now, RTO_MIN_S + self._round_trip_s())
             for item in self._items:
+                item.left = max(item.left, again - self.link.policy.delay_s)
                 item.due = max(item.due, again)
             self._last_due = max(self._last_due, again)
         self._arm()
@@ -263,7 +278,7 @@ class Pipe:
             return
         first = self._items[0]
         now = self._loop.time()
-        if not self.link.passable:
+        if not self.link.arrives(first.left):
             self._timer = call_at(self._loop, first.sent + GIVE_UP_S, self._expire)
         elif first.due > now:
             self._timer = call_at(self._loop, first.due, self._deliver)
@@ -275,7 +290,7 @@ class Pipe:
         output = self._output
         horizon = self._loop.time() + early_s()
         while self._items and self._items[0].due <= horizon:
-            if not self.link.passable or output is None or self._closed:
+            if output is None or self._closed or not self.link.arrives(self._items[0].left):
                 break
             item = self._items.popleft()
             if isinstance(item.content, bytes):
