@@ -94,28 +94,50 @@ def assembled(circuit: Circuit, limits: Limits, solve: Solver) -> list[Compiled]
     The events of a module's circuit are named by their nodes; one that is no event of `circuit` is an inner module.
     """
     coherent = is_coherent(circuit)
-    small = grouped(simplified(circuit))
+    split = Split(circuit)
     count = len(circuit.events)
-    if abs(small.top) == TRUE:
-        edge = TRUE_EDGE if small.top == TRUE else FALSE_EDGE
+    if split.constant is not None:
+        edge = TRUE_EDGE if split.constant else FALSE_EDGE
         return [Compiled(circuit.events, (Part(Store(0).diagram(edge), (), True),), False, coherent)] * 2
-    roots = sorted(modules(small) | {abs(small.top)})
-    place = {root: count + i for i, root in enumerate(roots)}
-    idle = _when_nothing_failed(small)
+    place = {root: count + i for i, root in enumerate(split.roots)}
     parts: list[list[Part]] = []
-    for i, root in enumerate(roots):
-        core, leaves = _core(small, root, frozenset(place), idle)
-        if idle[root]:
-            core = Circuit(core.events, core.gates, -core.top)
+    for i, root in enumerate(split.roots):
+        core = split.core(root)
         diagrams, order = solve(root, core)
-        below = [leaves[node - 2] for node in order]
-        variables = tuple(place[node] if small.is_gate(node) else node - 2 for node in below)
+        below = [int(core.events[node - 2]) for node in order]
+        variables = tuple(node - 2 if node - 2 < count else place[node] for node in below)
         monotone = is_coherent(core)
         parts.append([Part(diagram, variables, monotone) for diagram in diagrams])
         if limits.progress:
-            limits.progress(f"module {i + 1} of {len(roots)}", diagrams[0].nodes)
-    negated = (small.top < 0) != idle[abs(small.top)]
-    return [Compiled(circuit.events, version, negated, coherent) for version in zip(*parts, strict=True)]
+            limits.progress(f"module {i + 1} of {len(split.roots)}", diagrams[0].nodes)
+    return [Compiled(circuit.events, one, split.negated, coherent) for one in zip(*parts, strict=True)]
+
+
+class Split:
+    """A circuit simplified and taken apart into modules, inner ones first; the last is the top's.
+
+    `constant` is the top's value where it depends on nothing; `negated` says that the top is the last module's no.
+    """
+
+    def __init__(self, circuit: Circuit) -> None:
+        self._small = grouped(simplified(circuit))
+        top = self._small.top
+        self.constant = top == TRUE if abs(top) == TRUE else None
+        if self.constant is not None:
+            self.roots, self.negated = [], False
+            return
+        self._idle = _when_nothing_failed(self._small)
+        self.roots = sorted(modules(self._small) | {abs(top)})
+        self._borders = frozenset(self.roots)
+        self.negated = (top < 0) != self._idle[abs(top)]
+
+    def core(self, root: int) -> Circuit:
+        """Gives a module as a circuit of its own whose events are named by their nodes, inner modules as if events.
+
+        It does not hold when nothing has failed: where the module does, it is its no, and so are inner modules.
+        """
+        core = _core(self._small, root, self._borders, self._idle)
+        return Circuit(core.events, core.gates, -core.top) if self._idle[root] else core
 
 
 def is_coherent(circuit: Circuit) -> bool:
@@ -147,10 +169,7 @@ def _when_nothing_failed(circuit: Circuit) -> list[bool]:
     return value
 
 
-def _core(
-    circuit: Circuit, root: int, borders: frozenset[int], idle: list[bool]
-) -> tuple[Circuit, list[int]]:
-    """Gives a module as a circuit of its own whose events are `leaves`: events, and inner modules as if events."""
+def _core(circuit: Circuit, root: int, borders: frozenset[int], idle: list[bool]) -> Circuit:
     inside: set[int] = set()
     leaves: dict[int, None] = {}
     stack = [root]
@@ -174,7 +193,7 @@ def _core(
     gates = tuple(
         circuit.gate(node)._replace(args=tuple(map(of, circuit.gate(node).args))) for node in sorted(inside)
     )
-    return Circuit(tuple(str(node) for node in leaves), gates, number[root]), list(leaves)
+    return Circuit(tuple(str(node) for node in leaves), gates, number[root])
 
 
 def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
