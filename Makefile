@@ -14,6 +14,8 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing meshlab into $(VENV) (once; a few minutes)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,dask]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --only-binary :all: pyganak || \
+	  echo "there is no model counter for this machine; only fault trees that are too wide for diagrams need it"
 	@touch $@
 
 demo: $(READY)

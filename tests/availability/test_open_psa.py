@@ -133,13 +133,16 @@ def test_cudd_gives_the_same_probability_and_the_same_derivatives(aralia: Path) 
         assert one.birnbaum == pytest.approx(always - never, rel=1e-7)
 
 
-def test_a_model_too_hard_for_its_budget_gives_bounds_that_hold(aralia: Path) -> None:
+def test_a_model_too_hard_for_its_budget_gives_bounds_that_hold(
+    aralia: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshlab.availability.solve.installed", lambda: False)
     exact = 2.09977e-02  # published; 75,000 nodes in the best order we know
     answer = solve(read_open_psa(aralia / "edfpa14r.xml"), most_nodes=60_000, timeout=60)
     assert answer.status == "bounds"
     assert answer.probability is None
     low, high = answer.bounds
-    assert 0.8 * exact < low < exact < high < 10 * exact
+    assert 0.95 * exact < low < exact < high < 10 * exact
     assert answer.to_dict()["bounds"] == [low, high]
 
 

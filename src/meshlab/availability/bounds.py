@@ -13,7 +13,7 @@ import numpy as np
 from meshlab.availability.bdd import Diagram, Stopped, Store, TooManyNodes
 from meshlab.availability.circuit import Circuit
 from meshlab.availability.compiled import Limits, assembled, gate_edge, is_coherent, watched
-from meshlab.availability.evaluate import probabilities
+from meshlab.availability.evaluate import probabilities, probability
 from meshlab.availability.ordering import depth_first, orders
 
 if TYPE_CHECKING:
@@ -102,16 +102,8 @@ class _Modules:
         leaves = (int(core.events[node - 2]) for node in order)
         q = np.array([[self._likely[n] if n in self._likely else self.down[n - 2]] for n in leaves])
         ends = _pair(core, order, q, self.size, self.limits)
-        self._likely[root] = sum(_probability(end, q) for end in ends) / len(ends)
+        self._likely[root] = sum(probability(end, q) for end in ends) / len(ends)
         return ends, order
-
-
-def _probability(diagram: Diagram, q: NDArray[np.float64]) -> float:
-    from meshlab.availability.bdd_kernels import probabilities as sweep
-
-    held, missed = np.empty((diagram.nodes, 1)), np.empty((diagram.nodes, 1))
-    sweep(diagram.levels, diagram.lows, diagram.highs, q, held, missed)
-    return float((missed if diagram.root & 1 else held)[diagram.root >> 1, 0])
 
 
 def _pair(

@@ -85,7 +85,12 @@ def compiled(circuit: Circuit, limits: Limits | None = None) -> Compiled:
         No order of the variables fits the budget.
     """
     limits = limits or Limits()
-    return assembled(circuit, limits, lambda _, core: _solved(core, limits))[0]
+
+    def solve(_: int, core: Circuit) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
+        diagram, order = module_diagram(core, limits)
+        return (diagram,), order
+
+    return assembled(circuit, limits, solve)[0]
 
 
 def assembled(circuit: Circuit, limits: Limits, solve: Solver) -> list[Compiled]:
@@ -196,8 +201,10 @@ def _core(circuit: Circuit, root: int, borders: frozenset[int], idle: list[bool]
     return Circuit(tuple(str(node) for node in leaves), gates, number[root])
 
 
-def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
-    """Tries the candidate orders with a small budget, then the better half of them with a larger one, and so on.
+def module_diagram(core: Circuit, limits: Limits) -> tuple[Diagram, tuple[int, ...]]:
+    """Gives one module's diagram and the order of its variables; raises as `compiled` does.
+
+    Tries the candidate orders with a small budget, then the better half of them with a larger one, and so on.
 
     Better is who came further, in gates, before the budget was spent; of equals, the later candidate, whose
     rank promised less and who came as far. One who is far ahead of the others has a large budget at once.
@@ -206,7 +213,7 @@ def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[i
         limits.check()
         walk = depth_first(core)
         try:
-            return (_built(core, walk, _FIRST_BUDGET, limits),), walk
+            return _built(core, walk, _FIRST_BUDGET, limits), walk
         except TooManyNodes:
             pass
     candidates = orders(core)
@@ -215,7 +222,7 @@ def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[i
         for order in candidates:
             limits.check()
             try:
-                return (_built(core, order, budget, limits),), order
+                return _built(core, order, budget, limits), order
             except TooManyNodes as spent:
                 came.append((spent.gates, order))
         came.reverse()
@@ -224,7 +231,7 @@ def _solved(core: Circuit, limits: Limits) -> tuple[tuple[Diagram, ...], tuple[i
             limits.check()
             try:
                 order = came[0][1]
-                return (_built(core, order, min(budget * _STEP**2, limits.most_nodes), limits),), order
+                return _built(core, order, min(budget * _STEP**2, limits.most_nodes), limits), order
             except TooManyNodes:
                 pass
         keep = len(came) if i == 0 else (len(came) + 1) // 2

@@ -11,6 +11,8 @@ from meshlab.availability.compiled import Compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from meshlab.availability.bdd import Diagram
+
 _CELLS = 20_000_000  # nodes x columns held at once, at most
 _WIDE = 200_000  # and where more columns at a time no longer gain anything
 
@@ -21,6 +23,15 @@ def probabilities(compiled: Compiled, q: NDArray[np.float64]) -> NDArray[np.floa
     Events are independent of each other: what several share is an event of its own.
     """
     return np.concatenate([_forward(compiled, block)[0] for block in _blocks(compiled, q)])
+
+
+def probability(diagram: Diagram, q: NDArray[np.float64]) -> float:
+    """Gives one diagram's probability; ``q[i, 0]`` is that of its variable i."""
+    from meshlab.availability.bdd_kernels import probabilities as sweep
+
+    held, missed = np.empty((diagram.nodes, 1)), np.empty((diagram.nodes, 1))
+    sweep(diagram.levels, diagram.lows, diagram.highs, q, held, missed)
+    return float((missed if diagram.root & 1 else held)[diagram.root >> 1, 0])
 
 
 def gradient(compiled: Compiled, q: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

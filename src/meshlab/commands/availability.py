@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,8 @@ from meshlab.model.errors import InputError
 if TYPE_CHECKING:
     from meshlab.availability import ServiceAvailability
     from meshlab.availability.solve import ModelAnswer
+
+_SAY_EVERY_S = 10.0
 
 
 def availability(
@@ -219,13 +223,27 @@ def _fault_trees(files: list[Path], cut_sets: bool, timeout: float, as_json: boo
     for file, tree in trees:
         if not as_json and len(trees) > 1:
             say(f"{file} …")
-        answers.append(solve(tree, file, cut_sets, timeout))
+        answers.append(solve(tree, file, cut_sets, timeout, progress=_now_and_then(file.name)))
     document: dict[str, Any] = {"models": [one.to_dict() for one in answers]}
     columns = ["file", "top", "probability", "minimal cut sets", "most critical", "seconds", "status"]
     text = table("fault trees", columns, [_row(one) for one in answers])
     if any(one.coherent is False and one.cut_set_count is not None for one in answers):
         text += "\n* not coherent: the cut sets are those of the coherent hull, not prime implicants"
+    text += "".join(f"\n{Path(one.file).name}: {one.note}" for one in answers if one.note)
     answer(document, as_json, text)
+
+
+def _now_and_then(name: str) -> Callable[[str, int], None]:
+    """Says how far the work is, ten seconds after the last time."""
+    said = time.monotonic()
+
+    def progress(what: str, nodes: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= _SAY_EVERY_S:
+            said = time.monotonic()
+            say(f"{name}: {what}" + (f", {nodes:,} nodes" if nodes else ""))
+
+    return progress
 
 
 def _row(one: ModelAnswer) -> list[str]:
