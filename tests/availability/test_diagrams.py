@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_circuits import by_listing, circuits, worlds
 
-from meshlab.availability.bdd import Stopped, Store, TooManyNodes
+from meshlab.availability import compiled as module
+from meshlab.availability.bdd import Diagram, Stopped, Store, TooManyNodes
 from meshlab.availability.bounds import _Modules
 from meshlab.availability.circuit import Circuit, CircuitBuilder
 from meshlab.availability.compiled import Limits, assembled, compiled, is_coherent
@@ -225,3 +226,26 @@ def test_a_cache_of_any_size_gives_the_same_diagram(entries: float) -> None:
         (ours.levels, ours.lows, ours.highs), (theirs.levels, theirs.lows, theirs.highs), strict=True
     ):
         assert np.array_equal(mine, its)
+
+
+def test_an_order_far_ahead_of_the_others_has_a_large_budget_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The orders are stood in for: one comes half as far again as the others, and fits a large budget only."""
+    builder = CircuitBuilder([f"e{i}" for i in range(30)])
+    events = [builder.event(f"e{i}") for i in range(30)]
+    circuit = builder.circuit(builder.at_least(2, [*events[:20], builder.all_of(events[15:])]))
+    tried: list[tuple[int, int]] = []
+
+    def built(core: Circuit, order: tuple[int, ...], budget: int, limits: Limits) -> Diagram:
+        ahead = order == there[-1]
+        tried.append((there.index(order), budget))
+        if not ahead or budget < 10_000_000:
+            raise TooManyNodes("as if", 150 if ahead else 100)
+        return Store(len(order)).diagram(0)
+
+    there = orders(circuit)
+    assert len(there) > 1
+    monkeypatch.setattr(module, "_built", built)
+    monkeypatch.setattr(module, "orders", lambda core: there)
+    _, order = module.module_diagram(circuit, Limits())
+    assert order == there[-1]
+    assert tried == [*((i, 30_000) for i in range(len(there))), (len(there) - 1, 15_360_000)]

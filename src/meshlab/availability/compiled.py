@@ -23,10 +23,12 @@ Solver = Callable[[int, Circuit], tuple[tuple[Diagram, ...], tuple[int, ...]]]
 """Gives one module's diagrams over an order of its events; the module's node, and its circuit."""
 _FIRST_BUDGET = 30_000
 _STEP = 8
-_FAR_AHEAD = 1.2
+_LARGE = _FIRST_BUDGET * _STEP**3
+_FAR_AHEAD = (1.4, 1.2)
+"""How many times further than the next an order must have come in the first rounds, to have a large budget at once."""
 _SMALL = 24
-_CACHE_ENTRIES = 1 / 4
-"""For each node. With two das9701 takes a tenth longer, out of the processor's memory; with a sixteenth edfpa14r takes
+_CACHE_ENTRIES = 1 / 8
+"""For each node. With two das9701 takes a fifth longer, out of the processor's memory; with a sixteenth edfpa14r takes
 twelve times as long, working out again what was forgotten."""
 _COLLECT_FROM = 1_500_000
 
@@ -227,11 +229,11 @@ def module_diagram(core: Circuit, limits: Limits) -> tuple[Diagram, tuple[int, .
                 came.append((spent.gates, order))
         came.reverse()
         came.sort(key=lambda one: -one[0])
-        if i == 1 and len(came) > 1 and came[0][0] > _FAR_AHEAD * came[1][0]:
+        if i < len(_FAR_AHEAD) and len(came) > 1 and came[0][0] > _FAR_AHEAD[i] * came[1][0]:
             limits.check()
             try:
                 order = came[0][1]
-                return _built(core, order, min(budget * _STEP**2, limits.most_nodes), limits), order
+                return _built(core, order, min(_LARGE, limits.most_nodes), limits), order
             except TooManyNodes:
                 pass
         keep = len(came) if i == 0 else (len(came) + 1) // 2

@@ -58,13 +58,14 @@ def counted(circuit: Circuit, down: Mapping[str, float], limits: Limits) -> floa
     split = Split(circuit)
     if split.constant is not None:
         return float(split.constant)
+    easy = Limits(min(_EASY_NODES, limits.most_nodes), limits.deadline, limits.stop)
     likely: dict[int, float] = {}
     for root in split.roots:
         core = split.core(root)
         leaves = [int(name) for name in core.events]
         q = [likely[n] if n in likely else down.get(circuit.events[n - 2], 0.0) for n in leaves]
         try:
-            diagram, order = module_diagram(core, Limits(min(_EASY_NODES, limits.most_nodes), limits.deadline, limits.stop))
+            diagram, order = module_diagram(core, easy)
             likely[root] = probability(diagram, np.array([[q[node - 2]] for node in order]))
         except TooManyNodes:
             likely[root] = _counted(core, q, limits)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EXACT_INTEGERS = 9.0e18
+_CACHE_ENTRIES = 1 / 8  # for each node, as in `compiled`
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ def _family(diagram: Diagram, limits: Limits) -> SetFamily:
     if diagram.root < 2:
         empty = np.zeros(2, np.int32)
         return SetFamily(empty, empty, empty, diagram.root)
-    store = Store(diagram.variables, limits.most_nodes)
+    store = Store(diagram.variables, limits.most_nodes, _CACHE_ENTRIES)
     store.control[0] = 2
     sets = np.zeros(diagram.nodes, np.int32)
     node = 1

@@ -88,11 +88,18 @@ def solve(
     except (Stopped, TooManyNodes):
         answer = _too_large(circuit, down, Limits(most_nodes, start + timeout, None, progress))
         return replace(answer, file=str(file), top=tree.top, elapsed_s=time.monotonic() - start)
-    probability, importance = importances(diagrams, down)
     if not diagrams.coherent:
         now = time.monotonic()
         timeout = min(timeout, now - start + max(_FOR_HULL_S, now - start))
-    count = _count(diagrams, Limits(most_nodes, start + timeout, None, progress)) if cut_sets else None
+    over = threading.Event()
+    with ThreadPoolExecutor(1, "cut sets") as pool:  # side by side: neither needs the interpreter's lock
+        try:
+            until = Limits(most_nodes, start + timeout, over, progress)
+            counting = pool.submit(_count, diagrams, until) if cut_sets else None
+            probability, importance = importances(diagrams, down)
+            count = counting.result() if counting else None
+        finally:
+            over.set()
     return ModelAnswer(
         file=str(file),
         top=tree.top,
