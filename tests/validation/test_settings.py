@@ -57,6 +57,22 @@ def test_a_setting_that_cannot_be_says_why(told: dict[str, Any], message: str) -
         Setting(**told)
 
 
+@pytest.mark.parametrize(
+    ("system", "told", "message"),
+    [
+        ("mesh", {"members": 3}, "--members means nothing for mesh"),
+        ("mesh", {"heartbeat": "50ms"}, "--heartbeat means nothing for mesh"),
+        ("vault", {"client_timeout": "2s"}, "--client-timeout means nothing for vault"),
+        ("etcd", {"clients": 4}, "--clients is for --measure commit"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    system: str, told: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CannotValidate, match=message):
+        setting_of(system, **told)
+
+
 def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(CannotValidate) as caught:
         Setting(members=0, repeats=0, poll=0.0)

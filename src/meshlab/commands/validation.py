@@ -27,7 +27,7 @@ class System(StrEnum):
 
 def validate(
     system: Annotated[System, typer.Argument(help="etcd, vault, mesh or api")],
-    members: Annotated[int, typer.Option(help="voters of the group")] = 3,
+    members: Annotated[int | None, typer.Option(help="voters of the group (3)")] = None,
     link_delay: Annotated[str, typer.Option(help="one way, between any two members: 10ms")] = "0s",
     jitter: Annotated[str, typer.Option(help="the delay varies by so much to either side")] = "0s",
     heartbeat: Annotated[str, typer.Option(help="raft heartbeat interval")] = "",
@@ -35,12 +35,13 @@ def validate(
     fault: Annotated[
         str,
         typer.Option(
-            help="etcd: kill, kill-follower, pause, partition, partition-one-way, disk-stall; mesh: partition, "
-            "partition-one-way, restart; api: kill, kill-machine"
+            help="etcd: kill, kill-follower, pause, partition, partition-one-way, disk-stall; vault: kill, "
+            "kill-before-promotion, full-restart, seal-after-restart; mesh: partition, partition-one-way, restart; "
+            "api: kill, kill-machine"
         ),
     ] = "",
     measure: Annotated[str, typer.Option(help="etcd: leadership, outage (what writers see) or commit")] = "",
-    clients: Annotated[int, typer.Option(help="closed-loop writers, for --measure commit")] = 1,
+    clients: Annotated[int | None, typer.Option(help="closed-loop writers, for --measure commit (1)")] = None,
     client_timeout: Annotated[
         str, typer.Option(help="how long a client waits for one answer (1s; api: 10s)")
     ] = "",

@@ -17,6 +17,11 @@ _USUAL: dict[str, dict[str, str]] = {
 """Durations unless told otherwise: etcd's, Vault's and KubeSpan's own defaults where they have any."""
 _MEASURE = {"etcd": "leadership", "vault": "leadership", "api": "outage", "mesh": "traffic"}
 _FAULT = {"mesh": "partition"}
+_MEANS_NOTHING = {
+    "vault": ("clients", "client_timeout"),
+    "api": ("clients",),
+    "mesh": ("members", "heartbeat", "election", "clients", "client_timeout"),
+}
 _NEEDS = {"etcd": ("etcd",), "vault": ("bao",), "api": ("etcd",), "mesh": ()}
 
 
@@ -31,6 +36,7 @@ def setting_of(system: str, **told: Any) -> Setting:
         The program to validate against is not installed.
     """
     usual = _USUAL[system]
+    _refuse_idle(system, told)
     for name in ("link_delay", "jitter", *usual):
         text = told.get(name) or usual.get(name, "0s")
         try:
@@ -39,14 +45,23 @@ def setting_of(system: str, **told: Any) -> Setting:
             raise CannotValidate(f"--{name.replace('_', '-')} {text}: {error}") from error
     told["measure"] = told.get("measure") or _MEASURE[system]
     told["fault"] = told.get("fault") or _FAULT.get(system, "kill")
-    if system == "mesh":
-        told["members"] = 2
+    told["members"] = 2 if system == "mesh" else 3 if told.get("members") is None else told["members"]
+    told["clients"] = 1 if told.get("clients") is None else told["clients"]
     told["server"] = told.get("server") or ""
     if system == "api":
         told["server"] = _server(told["server"])
     for program in _NEEDS[system]:
         binaries.find(program)
     return Setting(system=system, **told)
+
+
+def _refuse_idle(system: str, told: dict[str, Any]) -> None:
+    """Raises where an option was told that would change nothing."""
+    for name in _MEANS_NOTHING.get(system, ()):
+        if told.get(name) not in (None, ""):
+            raise CannotValidate(f"--{name.replace('_', '-')} means nothing for {system}; leave it out")
+    if told.get("clients") is not None and told.get("measure") != "commit":
+        raise CannotValidate("--clients is for --measure commit; leave it out elsewhere")
 
 
 def _server(asked: str) -> str:
