@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import combinations, pairwise, product
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -100,6 +101,21 @@ def _counts(circuit: Circuit, values: list[float]) -> None:
 @pytest.mark.usefixtures("only_counter")
 def test_the_counter_gives_what_listing_every_world_gives() -> None:
     _counts()
+
+
+@pytest.mark.parametrize(
+    "name", ["chinese", "das9201", "das9204", "das9205", "das9209", "edf9205", "isp9602", "isp9607"]
+)
+def test_the_counter_gives_what_the_diagrams_of_published_models_give(
+    name: str, aralia: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyganak")
+    monkeypatch.setattr(counting, "_EASY_NODES", 40)
+    tree = read_open_psa(aralia / f"{name}.xml")
+    down = {event: chance.mean for event, chance in tree.events.items()}
+    circuit = tree.circuit()
+    exact = probabilities(compiled(circuit), np.array([[down[event]] for event in circuit.events]))[0]
+    assert counted(circuit, down, Limits()) == pytest.approx(float(exact), rel=1e-12)
 
 
 @pytest.mark.usefixtures("only_counter")
