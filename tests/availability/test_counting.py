@@ -127,6 +127,32 @@ def test_the_counter_gives_rare_events_to_all_digits() -> None:
 
 
 @pytest.mark.usefixtures("only_counter")
+def test_a_formula_that_fits_into_no_pipe_reaches_the_counter_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the counter's place, slow to begin: what says how many weights it was given."""
+    (tmp_path / "tells_how_many.py").write_text(
+        "import json, sys, time; time.sleep(0.5); print(len(json.load(sys.stdin)['q']))"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(counting, "WORKER", "tells_how_many")
+    assert counted(ring(5_000), {}, Limits()) == 5_000
+
+
+@pytest.mark.usefixtures("only_counter")
+def test_a_wide_gate_does_not_make_a_narrow_formula_wide() -> None:
+    """Neighbours in a row of 300; by hand, step by step: nobody beside one who is down is down."""
+    q = 1e-3
+    up, down = 1.0, 0.0
+    for _ in range(300):
+        up, down = (up + down) * (1 - q), up * q
+    circuit = ring(300)
+    assert max(len(clause) for clause in formula(circuit).clauses) <= 21
+    found = counted(circuit, dict.fromkeys(circuit.events, q), Limits(deadline=time.monotonic() + 60))
+    assert found == pytest.approx(1 - (up + down), rel=1e-9)
+
+
+@pytest.mark.usefixtures("only_counter")
 def test_a_counter_that_takes_too_long_is_ended_with_its_process() -> None:
     circuit = tangle(120, 260)
     began = time.monotonic()

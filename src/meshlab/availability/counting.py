@@ -16,6 +16,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from meshlab.model.errors import MeshlabError
 
 _EASY_NODES = 500_000
 _LOOK_EVERY_S = 0.1
+_WIDE = 20
 WORKER = "meshlab.availability.counter_process"
 INSTALL = "pip install 'meshlab[counting]' adds a model counter, which may answer exactly, given time"
 
@@ -84,7 +86,12 @@ class Formula:
     clauses: list[list[int]] = field(default_factory=list)
 
     def both(self, literals: Sequence[int]) -> int:
-        """Gives a literal that holds when all of these do."""
+        """Gives a literal that holds when all of these do; many are taken a few at a time, so that no clause is wide.
+
+        All of a clause's variables meet in one bag of the counter's tree decomposition.
+        """
+        while len(literals) > _WIDE:
+            literals = [self.both(literals[:_WIDE]), *literals[_WIDE:]]
         if len(literals) == 1:
             return literals[0]
         self.variables += 1
@@ -136,25 +143,27 @@ def formula(core: Circuit) -> Formula:
 
 def _counted(core: Circuit, q: list[float], limits: Limits) -> float:
     made = formula(core)
-    question = json.dumps({"variables": made.variables, "clauses": made.clauses, "q": q})
     start = time.monotonic()
     worker = [sys.executable, "-m", WORKER]
-    with subprocess.Popen(
-        worker, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            asked: str | None = question
-            while True:
-                limits.check()
-                try:
-                    out, told = process.communicate(asked, timeout=_LOOK_EVERY_S)
-                    break
-                except subprocess.TimeoutExpired:
-                    asked = None
-                    if limits.progress:
-                        limits.progress(f"counting worlds for {time.monotonic() - start:.0f} s", 0)
-        finally:
-            process.kill()
+    with tempfile.TemporaryFile(
+        "w+"
+    ) as question:  # not a pipe: one that is given a time-out loses what did not fit in
+        json.dump({"variables": made.variables, "clauses": made.clauses, "q": q}, question)
+        question.seek(0)
+        with subprocess.Popen(
+            worker, stdin=question, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                while True:
+                    limits.check()
+                    try:
+                        out, told = process.communicate(timeout=_LOOK_EVERY_S)
+                        break
+                    except subprocess.TimeoutExpired:
+                        if limits.progress:
+                            limits.progress(f"counting worlds for {time.monotonic() - start:.0f} s", 0)
+            finally:
+                process.kill()
     if process.returncode != 0:
         why = told.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
         raise CounterFailed(f"the model counter ended without an answer: {why[0]}")
