@@ -123,10 +123,14 @@ def by_hand(server: Lab, seen: Seen) -> None:
         panel.get_by_role("alert").filter(has_text="type exactly").wait_for()
         seen.alert = panel.get_by_role("alert").filter(has_text="type exactly").text_content()
         field_.fill(field_.get_attribute("placeholder").removeprefix("type: "))
-        apply.click()
+        status = panel.locator(".meshlab-status")
+        for _ in range(20):  # a click at the same moment may overtake the words; a person clicks again
+            apply.click()
+            shown.wait_for_timeout(1_000)
+            if "Nothing was applied yet" not in status.text_content():
+                break
 
         ready = panel.locator("tr", has_text="Wait for all nodes to be Ready").locator("td.done, td.adopted")
-        status = panel.locator(".meshlab-status")
         until(
             lambda: ready.count() > 0 or "Failed" in status.text_content(),
             240,

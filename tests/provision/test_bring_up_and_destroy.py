@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from meshlab.model import State, Topology
 from meshlab.model.spec import data_file, load
 from meshlab.provision.approval import approve, phrase
 from meshlab.provision.attach import Attached, start_or_attach
-from meshlab.provision.bringup import Drift, destroy, drift, plan_bringup
+from meshlab.provision.bringup import Difference, Drift, destroy, drift, plan_bringup
 from meshlab.provision.journal import Journal
 from meshlab.provision.maintenance import plan_reboot
 from meshlab.provision.plan import Plan
@@ -115,11 +116,16 @@ def test_a_changed_machine_configuration_is_a_drift(moved: Topology, embedded: T
         documents = yaml_text.load_all(before)
         documents[0]["machine"]["sysctls"] = {"vm.swappiness": "1"}
         client.apply_configuration(yaml_text.dump_all(documents))
-        found = drift(moved, embedded)
+        deadline = time.monotonic() + 60
+        configs: list[Difference] = []
+        # A machine that takes a configuration may be away for a moment, and what waits for it with it.
+        while not configs and time.monotonic() < deadline:
+            found = drift(moved, embedded)
+            configs = [
+                d for d in found.differences if d.step.startswith("talos/") and d.step.endswith("-config")
+            ]
         client.apply_configuration(before)
-    # A machine that takes a configuration may be away for a moment, and what waits for it with it.
-    configs = [d for d in found.differences if d.step.startswith("talos/") and d.step.endswith("-config")]
-    assert len(configs) == 1, configs
+    assert len(configs) == 1, found
     (difference,) = configs
     assert difference.step == "talos/worker-2-config"
     assert "machine.sysctls is set, which the plan does not do" in difference.text

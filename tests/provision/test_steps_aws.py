@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -196,6 +197,10 @@ def test_two_of_one_thing_are_left_to_a_person(account: Account, cluster: Topolo
     with Connections(account.target, "hybrid", Strongbox(workspace.strongbox, workspace.strongbox_key)) as c:
         for _ in range(2):
             create_vpc(c.aws, "10.20.0.0/16", {TAG: "hybrid", PART: "vpc"})
+    deadline = time.monotonic() + 30
+    while len(account.ours("vpc")) < 2:  # a describe right after a create may leave it out
+        assert time.monotonic() < deadline, "the cloud does not show what was made"
+        time.sleep(0.05)
     assert account.carry(account.plan(cluster)) is Outcome.NEEDS_YOU
 
 

@@ -314,7 +314,7 @@ class BringUpPanel:
         self._typed = widgets.Text(
             description="approval",
             placeholder=f"type: {phrase(self.plan)}",
-            continuous_update=False,
+            continuous_update=True,  # so that the words are here before the click is
             layout=box(width="320px"),
         )
         self._apply = _button("Apply", "check", "start the run of the plan that you approved")
