@@ -103,19 +103,26 @@ def test_the_counter_gives_what_listing_every_world_gives() -> None:
     _counts()
 
 
-@pytest.mark.parametrize(
-    "name", ["chinese", "das9201", "das9204", "das9205", "das9209", "edf9205", "isp9602", "isp9607"]
-)
+@pytest.mark.parametrize("name", ["das9201", "das9205", "edf9205", "isp9602", "isp9607"])
 def test_the_counter_gives_what_the_diagrams_of_published_models_give(
     name: str, aralia: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("pyganak")
     monkeypatch.setattr(counting, "_EASY_NODES", 40)
+    asked: list[int] = []
+    by_counter = counting._counted
+
+    def told(core: Circuit, q: list[float], limits: Limits) -> float:
+        asked.append(len(core.events))
+        return by_counter(core, q, limits)
+
+    monkeypatch.setattr(counting, "_counted", told)
     tree = read_open_psa(aralia / f"{name}.xml")
     down = {event: chance.mean for event, chance in tree.events.items()}
     circuit = tree.circuit()
     exact = probabilities(compiled(circuit), np.array([[down[event]] for event in circuit.events]))[0]
     assert counted(circuit, down, Limits()) == pytest.approx(float(exact), rel=1e-12)
+    assert max(asked, default=0) > 24, "nothing was left for the counter"
 
 
 @pytest.mark.usefixtures("only_counter")

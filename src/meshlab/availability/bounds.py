@@ -53,6 +53,8 @@ def bounds(circuit: Circuit, down: Mapping[str, float], limits: Limits) -> Bound
     q = np.array([[down.get(name, 0.0)] for name in circuit.events])
     modules = _Modules(q[:, 0], limits)
     for size, turn in _tries(limits.most_nodes):
+        if turn >= modules.ways:
+            continue
         modules.size, modules.turn = size, turn
         try:
             lower, upper = assembled(circuit, limits, modules.pair)
@@ -92,6 +94,11 @@ class _Modules:
     turn: int = 0
     _likely: dict[int, float] = field(default_factory=dict)
     _orders: dict[int, list[tuple[int, ...]]] = field(default_factory=dict)
+
+    @property
+    def ways(self) -> int:
+        """How many different orders there are to try; one until the modules have been seen."""
+        return max(map(len, self._orders.values()), default=1)
 
     def pair(self, root: int, core: Circuit) -> tuple[tuple[Diagram, ...], tuple[int, ...]]:
         """Gives a diagram below the module's function and one above it (the same one where they agree)."""
