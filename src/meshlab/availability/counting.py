@@ -32,7 +32,7 @@ from meshlab.model.errors import MeshlabError
 _EASY_NODES = 500_000
 _LOOK_EVERY_S = 0.1
 _WIDE = 20
-"""Arguments of a gate that go into one clause: a row of 500 pairs takes Ganak 16 s with this, more than a minute without."""
+"""Arguments of a gate in one clause: a row of 500 pairs takes Ganak 16 s with this, more than a minute without."""
 WORKER = "meshlab.availability.counter_process"
 INSTALL = "pip install 'meshlab[counting]' adds a model counter, which may answer exactly, given time"
 
