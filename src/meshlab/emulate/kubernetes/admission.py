@@ -8,13 +8,13 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from . import meta, podsecurity, status
-from .resources import BY_PATH, Resource
-from .status import ApiError, Object
-from .storage import KeyChanged, KeyExists, StorageUnavailable
+from meshlab.emulate.kubernetes import meta, podsecurity, status
+from meshlab.emulate.kubernetes.resources import BY_PATH, Resource
+from meshlab.emulate.kubernetes.status import ApiError, Object
+from meshlab.emulate.kubernetes.storage import KeyChanged, KeyExists, StorageUnavailable
 
 if TYPE_CHECKING:
-    from .registry import Registry, Writing
+    from meshlab.emulate.kubernetes.registry import Registry, Writing
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _TEMPLATED = {"StatefulSet", "Deployment", "ReplicaSet", "DaemonSet", "Job"}

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..addresses import loopback
-from . import bootstrap
-from .admission import Admission
-from .identity import Tokens
-from .registry import Registry
-from .rest import Rest
-from .status import ApiError
-from .storage import Storage
-from .streams import Dial, Streams
-from .watching import BOOKMARK_EVERY_S
+from meshlab.emulate.addresses import loopback
+from meshlab.emulate.kubernetes import bootstrap
+from meshlab.emulate.kubernetes.admission import Admission
+from meshlab.emulate.kubernetes.identity import Tokens
+from meshlab.emulate.kubernetes.registry import Registry
+from meshlab.emulate.kubernetes.rest import Rest
+from meshlab.emulate.kubernetes.status import ApiError
+from meshlab.emulate.kubernetes.storage import Storage
+from meshlab.emulate.kubernetes.streams import Dial, Streams
+from meshlab.emulate.kubernetes.watching import BOOKMARK_EVERY_S
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .registry import Registry, Writing
-from .resources import of_kind
-from .status import ApiError, Object
+from meshlab.emulate.kubernetes.registry import Registry, Writing
+from meshlab.emulate.kubernetes.resources import of_kind
+from meshlab.emulate.kubernetes.status import ApiError, Object
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _RBAC = "rbac.authorization.k8s.io/v1"

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..sockets import outgoing
-from .resources import Resource
-from .status import Object
+from meshlab.emulate.kubernetes.resources import Resource
+from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.sockets import outgoing
 
 if TYPE_CHECKING:
     import aiohttp

@@ -6,11 +6,11 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..addresses import loopback
-from ..etcd import Exposure
-from .apiserver import ServingTls, load_pair
-from .client import BalancerTimes, KubeClient
-from .controllers.managers import Controllers, ManagerTimes
+from meshlab.emulate.addresses import loopback
+from meshlab.emulate.etcd import Exposure
+from meshlab.emulate.kubernetes.apiserver import ServingTls, load_pair
+from meshlab.emulate.kubernetes.client import BalancerTimes, KubeClient
+from meshlab.emulate.kubernetes.controllers.managers import Controllers, ManagerTimes
 
 API_PORT = 6443
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import schemas
-from .status import Object
+from meshlab.emulate.kubernetes import schemas
+from meshlab.emulate.kubernetes.status import Object
 
 
 def containers(spec: Object) -> Iterator[Object]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import meta, status
-from .resources import Resource
-from .status import Object
+from meshlab.emulate.kubernetes import meta, status
+from meshlab.emulate.kubernetes.resources import Resource
+from meshlab.emulate.kubernetes.status import Object
 
 
 def is_over(item: Object) -> bool:

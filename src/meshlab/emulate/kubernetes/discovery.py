@@ -6,9 +6,9 @@ import hashlib
 import json
 from functools import cache
 
-from . import schemas
-from .resources import RESOURCES, Resource, groups
-from .status import Object
+from meshlab.emulate.kubernetes import schemas
+from meshlab.emulate.kubernetes.resources import RESOURCES, Resource, groups
+from meshlab.emulate.kubernetes.status import Object
 
 AGGREGATED = "as=APIGroupDiscoveryList"
 _PATCHES = (

@@ -12,10 +12,9 @@ import asyncio
 import contextlib
 import ssl
 
+from meshlab.emulate.kubernetes.apiserver import ServingTls, dial_loopback, load_pair
+from meshlab.emulate.kubernetes.streams import CONNECT_TIMEOUT_S, Dial
 from meshlab.emulate.sockets import dialled
-
-from .apiserver import ServingTls, dial_loopback, load_pair
-from .streams import CONNECT_TIMEOUT_S, Dial
 
 _CHUNK = 65536
 

@@ -7,9 +7,9 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
-from ..etcd_client import EtcdClient
-from ..etcd_wire import Compacted, Compare, EtcdError, EtcdUnavailable, KeyValue, Op, prefix_end
-from .storage import (
+from meshlab.emulate.etcd_client import EtcdClient
+from meshlab.emulate.etcd_wire import Compacted, Compare, EtcdError, EtcdUnavailable, KeyValue, Op, prefix_end
+from meshlab.emulate.kubernetes.storage import (
     Change,
     KeyChanged,
     KeyExists,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .status import Object
+from meshlab.emulate.kubernetes.status import Object
 
 
 def as_new_event(event: Object) -> Object:

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from . import schemas
-from .status import Object
+from meshlab.emulate.kubernetes import schemas
+from meshlab.emulate.kubernetes.status import Object
 
 Element = tuple[str, Any]
 Path = tuple[Element, ...]

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import status
-from .registry import Registry, resource_named
-from .status import ApiError, Object
+from meshlab.emulate.kubernetes import status
+from meshlab.emulate.kubernetes.registry import Registry, resource_named
+from meshlab.emulate.kubernetes.status import ApiError, Object
 
 MASTERS = "system:masters"
 _TRUSTED_USERS = {"system:kube-controller-manager", "system:kube-scheduler", "system:apiserver"}

@@ -8,10 +8,10 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 
-from . import meta
-from .client import KubeClient, KubeError
-from .resources import BY_PATH, Resource
-from .status import Object
+from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.client import KubeClient, KubeError
+from meshlab.emulate.kubernetes.resources import BY_PATH, Resource
+from meshlab.emulate.kubernetes.status import Object
 
 log = logging.getLogger(__name__)
 

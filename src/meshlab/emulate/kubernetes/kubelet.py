@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import meta
-from .apiserver import load_pair
-from .client import KubeClient, KubeError
-from .controllers.base import Recorder
-from .informer import Informer
-from .leader import LEASES
-from .mounts import Mounts, NotMountable
-from .podstatus import pod_status
-from .resources import BY_PATH
-from .runtime import PodRuntime, RunState
-from .status import Object
+from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.apiserver import load_pair
+from meshlab.emulate.kubernetes.client import KubeClient, KubeError
+from meshlab.emulate.kubernetes.controllers.base import Recorder
+from meshlab.emulate.kubernetes.informer import Informer
+from meshlab.emulate.kubernetes.leader import LEASES
+from meshlab.emulate.kubernetes.mounts import Mounts, NotMountable
+from meshlab.emulate.kubernetes.podstatus import pod_status
+from meshlab.emulate.kubernetes.resources import BY_PATH
+from meshlab.emulate.kubernetes.runtime import PodRuntime, RunState
+from meshlab.emulate.kubernetes.status import Object
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -8,7 +8,7 @@ import secrets
 import uuid
 from typing import Any
 
-from .status import Object
+from meshlab.emulate.kubernetes.status import Object
 
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
 _SCALE = {

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import meta
-from .client import KubeClient, KubeError
-from .defaults import containers
-from .resources import BY_PATH
-from .status import Object
+from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.client import KubeClient, KubeError
+from meshlab.emulate.kubernetes.defaults import containers
+from meshlab.emulate.kubernetes.resources import BY_PATH
+from meshlab.emulate.kubernetes.status import Object
 
 CONFIG_MAPS = BY_PATH[("", "v1", "configmaps")]
 SECRETS = BY_PATH[("", "v1", "secrets")]

@@ -13,8 +13,8 @@ import json
 from functools import cache
 from typing import Any
 
-from . import schemas
-from .status import Object
+from meshlab.emulate.kubernetes import schemas
+from meshlab.emulate.kubernetes.status import Object
 
 CONTENT_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _KINDS = "x-kubernetes-group-version-kind"

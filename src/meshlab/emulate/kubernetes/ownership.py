@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from . import fields
-from .fields import Entry, FieldSet, Path
-from .status import ApiError, Object
+from meshlab.emulate.kubernetes import fields
+from meshlab.emulate.kubernetes.fields import Entry, FieldSet, Path
+from meshlab.emulate.kubernetes.status import ApiError, Object
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

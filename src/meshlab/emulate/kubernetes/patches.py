@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from . import schemas
-from .status import ApiError, Object, bad_request
+from meshlab.emulate.kubernetes import schemas
+from meshlab.emulate.kubernetes.status import ApiError, Object, bad_request
 
 
 def json_patch(target: Object, operations: Any) -> Object:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import meta, selectors, status
-from .registry import Registry, Writing, Written, resource_named
-from .resources import Resource
-from .status import ApiError, Object
+from meshlab.emulate.kubernetes import meta, selectors, status
+from meshlab.emulate.kubernetes.registry import Registry, Writing, Written, resource_named
+from meshlab.emulate.kubernetes.resources import Resource
+from meshlab.emulate.kubernetes.status import ApiError, Object
 
 
 async def bind(registry: Registry, namespace: str, name: str, body: Object, how: Writing) -> None:
@@ -50,8 +50,8 @@ def _set_condition(pod: Object, condition: Object) -> None:
 
 async def write_raw(registry: Registry, resource: Resource, namespace: str, name: str, change: Any) -> Object:
     """Changes a stored object past the field rules of ordinary updates (the server's own hand)."""
-    from .storage import KeyChanged
-    from .watchcache import decode, encode
+    from meshlab.emulate.kubernetes.storage import KeyChanged
+    from meshlab.emulate.kubernetes.watchcache import decode, encode
 
     while True:
         found = await registry._get(resource, namespace, name)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .defaults import containers
-from .status import Object
+from meshlab.emulate.kubernetes.defaults import containers
+from meshlab.emulate.kubernetes.status import Object
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 _BASELINE_CAPABILITIES = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import hashlib
 
-from . import meta
-from .runtime import RunState
-from .status import Object
+from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.runtime import RunState
+from meshlab.emulate.kubernetes.status import Object
 
 
 def stamp(seconds: float) -> str:

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from . import status
-from .registry import Registry, resource_named
-from .requestinfo import RequestInfo
-from .status import ApiError
-from .streams import Streams
+from meshlab.emulate.kubernetes import status
+from meshlab.emulate.kubernetes.registry import Registry, resource_named
+from meshlab.emulate.kubernetes.requestinfo import RequestInfo
+from meshlab.emulate.kubernetes.status import ApiError
+from meshlab.emulate.kubernetes.streams import Streams
 
 if TYPE_CHECKING:
     from aiohttp import web

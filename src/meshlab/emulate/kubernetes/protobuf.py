@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import schemas, status
-from .status import Object
+from meshlab.emulate.kubernetes import schemas, status
+from meshlab.emulate.kubernetes.status import Object
 
 MAGIC = b"k8s\x00"
 _META = "k8s.io.apimachinery.pkg.apis.meta.v1."

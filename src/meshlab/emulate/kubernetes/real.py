@@ -8,13 +8,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..addresses import free_port, loopback
-from ..binaries import MissingBinary, find, version
-from ..containers import Backoff
-from ..processes import Child, ProcessTable
-from ..tasks import end
-from .apiserver import ServingTls
-from .egress import EgressProxy
+from meshlab.emulate.addresses import free_port, loopback
+from meshlab.emulate.binaries import MissingBinary, find, version
+from meshlab.emulate.containers import Backoff
+from meshlab.emulate.kubernetes.apiserver import ServingTls
+from meshlab.emulate.kubernetes.egress import EgressProxy
+from meshlab.emulate.processes import Child, ProcessTable
+from meshlab.emulate.tasks import end
 
 
 @dataclass(frozen=True)

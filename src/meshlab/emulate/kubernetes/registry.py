@@ -10,12 +10,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import defaults, deletion, meta, ownership, schemas, status, validation
-from .admission import Admission
-from .resources import RESOURCES, Resource, stored
-from .status import ApiError, Object
-from .storage import KeyChanged, KeyExists, RevisionCompacted, Storage, StorageUnavailable, Stored
-from .watchcache import WatchCache, decode, encode
+from meshlab.emulate.kubernetes import defaults, deletion, meta, ownership, schemas, status, validation
+from meshlab.emulate.kubernetes.admission import Admission
+from meshlab.emulate.kubernetes.resources import RESOURCES, Resource, stored
+from meshlab.emulate.kubernetes.status import ApiError, Object
+from meshlab.emulate.kubernetes.storage import (
+    KeyChanged,
+    KeyExists,
+    RevisionCompacted,
+    Storage,
+    StorageUnavailable,
+    Stored,
+)
+from meshlab.emulate.kubernetes.watchcache import WatchCache, decode, encode
 
 EVENT_TTL_S = 3600
 """Events are kept an hour (kube-apiserver --event-ttl)."""
@@ -169,7 +176,7 @@ class Registry:
         """A stored object as a kind shows it (events have two groups)."""
         if resource.storage is None:
             return item
-        from .events import as_new_event
+        from meshlab.emulate.kubernetes.events import as_new_event
 
         return as_new_event(item)
 

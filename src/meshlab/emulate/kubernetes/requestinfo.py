@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from . import status
-from .identity import Attributes
-from .resources import BY_PATH, Resource
+from meshlab.emulate.kubernetes import status
+from meshlab.emulate.kubernetes.identity import Attributes
+from meshlab.emulate.kubernetes.resources import BY_PATH, Resource
 
 
 @dataclass(frozen=True)

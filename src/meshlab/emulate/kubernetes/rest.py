@@ -6,17 +6,35 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import discovery, openapi_v2, patches, podcalls, protobuf, schemas, selectors, status, tables
-from .admission import may_delete_namespace
-from .events import as_core_event, as_new_event
-from .identity import ANYONE, Attributes, Authorizer, Tokens, User, from_certificate, refuse
-from .registry import Registry, Writing, Written, resource_named
-from .requestinfo import RequestInfo, is_resource_path, parse
-from .reviews import Reviews
-from .status import ApiError, Object
-from .storage import StorageUnavailable
-from .streams import Streams
-from .watching import WatchStream
+from meshlab.emulate.kubernetes import (
+    discovery,
+    openapi_v2,
+    patches,
+    podcalls,
+    protobuf,
+    schemas,
+    selectors,
+    status,
+    tables,
+)
+from meshlab.emulate.kubernetes.admission import may_delete_namespace
+from meshlab.emulate.kubernetes.events import as_core_event, as_new_event
+from meshlab.emulate.kubernetes.identity import (
+    ANYONE,
+    Attributes,
+    Authorizer,
+    Tokens,
+    User,
+    from_certificate,
+    refuse,
+)
+from meshlab.emulate.kubernetes.registry import Registry, Writing, Written, resource_named
+from meshlab.emulate.kubernetes.requestinfo import RequestInfo, is_resource_path, parse
+from meshlab.emulate.kubernetes.reviews import Reviews
+from meshlab.emulate.kubernetes.status import ApiError, Object
+from meshlab.emulate.kubernetes.storage import StorageUnavailable
+from meshlab.emulate.kubernetes.streams import Streams
+from meshlab.emulate.kubernetes.watching import WatchStream
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -182,7 +200,7 @@ class Rest:
         if info.subresource == "log":
             return await self._streams.log(request, info)
         if info.subresource == "portforward":
-            from .portforward import portforward
+            from meshlab.emulate.kubernetes.portforward import portforward
 
             return await portforward(request, info, self._registry, self._streams)
         if info.subresource in ("exec", "attach"):
@@ -385,7 +403,7 @@ class Rest:
             raise
 
     async def _finalize(self, info: RequestInfo, finalizers: list[str]) -> Written:
-        from .storage import KeyChanged
+        from meshlab.emulate.kubernetes.storage import KeyChanged
 
         def set_finalizers(item: Object) -> Object:
             item["spec"] = {**item.get("spec", {}), "finalizers": finalizers}

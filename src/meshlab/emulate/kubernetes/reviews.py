@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 
-from . import meta
-from .identity import Attributes, Authorizer, Tokens, User
-from .registry import Registry, resource_named
-from .resources import Resource
-from .status import Object
+from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.identity import Attributes, Authorizer, Tokens, User
+from meshlab.emulate.kubernetes.registry import Registry, resource_named
+from meshlab.emulate.kubernetes.resources import Resource
+from meshlab.emulate.kubernetes.status import Object
 
 
 class Reviews:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from .status import Object
+from meshlab.emulate.kubernetes.status import Object
 
 
 class RunState(Protocol):

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from .status import Object
+from meshlab.emulate.kubernetes.status import Object
 
 _REF = "#/components/schemas/"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .status import Object, bad_request
+from meshlab.emulate.kubernetes.status import Object, bad_request
 
 Labels = Mapping[str, str]
 Predicate = Callable[[Labels], bool]

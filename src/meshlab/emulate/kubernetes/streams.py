@@ -7,11 +7,11 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..sockets import dialled, outgoing
-from . import meta, status
-from .registry import Registry, resource_named
-from .requestinfo import RequestInfo
-from .status import ApiError, Object
+from meshlab.emulate.kubernetes import meta, status
+from meshlab.emulate.kubernetes.registry import Registry, resource_named
+from meshlab.emulate.kubernetes.requestinfo import RequestInfo
+from meshlab.emulate.kubernetes.status import ApiError, Object
+from meshlab.emulate.sockets import dialled, outgoing
 
 if TYPE_CHECKING:
     import aiohttp

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import meta
-from .resources import Resource
-from .status import Object
+from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.resources import Resource
+from meshlab.emulate.kubernetes.status import Object
 
 Cell = Any
 Column = tuple[str, str, int]

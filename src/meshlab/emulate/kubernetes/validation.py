@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from . import selectors
-from .status import Object
+from meshlab.emulate.kubernetes import selectors
+from meshlab.emulate.kubernetes.status import Object
 
 Cause = tuple[str, str, str]
 """(field, reason, message): one line of an Invalid answer."""

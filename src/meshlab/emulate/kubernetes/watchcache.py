@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
-from .status import Object, expired
-from .storage import Change, RevisionCompacted, Storage, StorageUnavailable
+from meshlab.emulate.kubernetes.status import Object, expired
+from meshlab.emulate.kubernetes.storage import Change, RevisionCompacted, Storage, StorageUnavailable
 
 HISTORY = 1000
 """Changes kept per kind; a watch from before them is told that its resource version is too old."""

@@ -8,11 +8,11 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import tables
-from .registry import Registry
-from .requestinfo import RequestInfo
-from .status import ApiError, Object
-from .watchcache import Event
+from meshlab.emulate.kubernetes import tables
+from meshlab.emulate.kubernetes.registry import Registry
+from meshlab.emulate.kubernetes.requestinfo import RequestInfo
+from meshlab.emulate.kubernetes.status import ApiError, Object
+from meshlab.emulate.kubernetes.watchcache import Event
 
 if TYPE_CHECKING:
     from aiohttp import web

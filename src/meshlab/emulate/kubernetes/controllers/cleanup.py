@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from .. import meta
-from ..client import KubeError
-from ..informer import Informers
-from ..resources import BY_PATH, Resource, stored
-from ..status import Object
-from .base import Controller
+from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.client import KubeError
+from meshlab.emulate.kubernetes.controllers.base import Controller
+from meshlab.emulate.kubernetes.informer import Informers
+from meshlab.emulate.kubernetes.resources import BY_PATH, Resource, stored
+from meshlab.emulate.kubernetes.status import Object
 
 PODS = BY_PATH[("", "v1", "pods")]
 NAMESPACES = BY_PATH[("", "v1", "namespaces")]

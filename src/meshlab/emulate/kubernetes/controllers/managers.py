@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..client import KubeClient
-from ..informer import Informers
-from ..leader import ElectionTimes, Elector
-from .base import Controller
-from .cleanup import GarbageCollector, Namespaces, PodGarbage
-from .disruption import Disruption
-from .endpoints import Endpoints
-from .nodelifecycle import NodeLifecycle, NodeTimes
-from .replicas import DaemonSets, Deployments, ReplicaSets
-from .scheduler import Scheduler
-from .statefulset import StatefulSets
-from .volumes import VolumeBinder
+from meshlab.emulate.kubernetes.client import KubeClient
+from meshlab.emulate.kubernetes.controllers.base import Controller
+from meshlab.emulate.kubernetes.controllers.cleanup import GarbageCollector, Namespaces, PodGarbage
+from meshlab.emulate.kubernetes.controllers.disruption import Disruption
+from meshlab.emulate.kubernetes.controllers.endpoints import Endpoints
+from meshlab.emulate.kubernetes.controllers.nodelifecycle import NodeLifecycle, NodeTimes
+from meshlab.emulate.kubernetes.controllers.replicas import DaemonSets, Deployments, ReplicaSets
+from meshlab.emulate.kubernetes.controllers.scheduler import Scheduler
+from meshlab.emulate.kubernetes.controllers.statefulset import StatefulSets
+from meshlab.emulate.kubernetes.controllers.volumes import VolumeBinder
+from meshlab.emulate.kubernetes.informer import Informers
+from meshlab.emulate.kubernetes.leader import ElectionTimes, Elector
 
 
 @dataclass(frozen=True)

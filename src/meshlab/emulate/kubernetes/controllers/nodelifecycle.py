@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from .. import meta
-from ..client import KubeError
-from ..informer import Informers
-from ..resources import BY_PATH
-from ..status import Object
-from .base import Controller, Recorder, log, set_condition
-from .scheduling import node_labels
+from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.client import KubeError
+from meshlab.emulate.kubernetes.controllers.base import Controller, Recorder, log, set_condition
+from meshlab.emulate.kubernetes.controllers.scheduling import node_labels
+from meshlab.emulate.kubernetes.informer import Informers
+from meshlab.emulate.kubernetes.resources import BY_PATH
+from meshlab.emulate.kubernetes.status import Object
 
 NODES = BY_PATH[("", "v1", "nodes")]
 PODS = BY_PATH[("", "v1", "pods")]
@@ -231,7 +231,7 @@ def _same(old: list[Object], key: str, effect: str) -> Object:
 
 def _tolerated_for(pod: Object, taint: Object) -> float | None:
     """Seconds a pod tolerates a NoExecute taint; None for ever, 0 not at all."""
-    from .scheduling import tolerates
+    from meshlab.emulate.kubernetes.controllers.scheduling import tolerates
 
     fitting = [t for t in pod["spec"].get("tolerations") or () if tolerates([t], taint)]
     if not fitting:

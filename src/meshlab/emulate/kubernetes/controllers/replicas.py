@@ -5,13 +5,19 @@ from __future__ import annotations
 import copy
 import math
 
-from .. import meta, selectors
-from ..informer import Informers
-from ..resources import BY_PATH
-from ..status import Object
-from .base import Controller, Recorder, is_owned_by, owner_reference, set_condition
-from .scheduling import Cluster, fit
-from .statefulset import template_hash
+from meshlab.emulate.kubernetes import meta, selectors
+from meshlab.emulate.kubernetes.controllers.base import (
+    Controller,
+    Recorder,
+    is_owned_by,
+    owner_reference,
+    set_condition,
+)
+from meshlab.emulate.kubernetes.controllers.scheduling import Cluster, fit
+from meshlab.emulate.kubernetes.controllers.statefulset import template_hash
+from meshlab.emulate.kubernetes.informer import Informers
+from meshlab.emulate.kubernetes.resources import BY_PATH
+from meshlab.emulate.kubernetes.status import Object
 
 DEPLOYMENTS = BY_PATH[("apps", "v1", "deployments")]
 REPLICA_SETS = BY_PATH[("apps", "v1", "replicasets")]

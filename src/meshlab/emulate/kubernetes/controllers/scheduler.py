@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from .. import meta
-from ..client import STRATEGIC, KubeError
-from ..informer import Informers
-from ..resources import BY_PATH
-from ..status import Object
-from .base import Controller, Recorder
-from .scheduling import Cluster, Fit, failure_message, fit, pod_problem
+from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.client import STRATEGIC, KubeError
+from meshlab.emulate.kubernetes.controllers.base import Controller, Recorder
+from meshlab.emulate.kubernetes.controllers.scheduling import Cluster, Fit, failure_message, fit, pod_problem
+from meshlab.emulate.kubernetes.informer import Informers
+from meshlab.emulate.kubernetes.resources import BY_PATH
+from meshlab.emulate.kubernetes.status import Object
 
 PODS = BY_PATH[("", "v1", "pods")]
 VOLUMES = BY_PATH[("", "v1", "persistentvolumes")]

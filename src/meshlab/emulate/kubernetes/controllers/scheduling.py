@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .. import meta, selectors
-from ..defaults import containers
-from ..status import Object
+from meshlab.emulate.kubernetes import meta, selectors
+from meshlab.emulate.kubernetes.defaults import containers
+from meshlab.emulate.kubernetes.status import Object
 
 HOSTNAME = "kubernetes.io/hostname"
 
