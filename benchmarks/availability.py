@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from meshlab.availability import availability
-from meshlab.availability.open_psa import read_open_psa
-from meshlab.availability.solve import solve
+from meshlab.availability.exact.solve import solve
+from meshlab.availability.trees.open_psa.read import read_open_psa
 from meshlab.model.spec import reference
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "aralia"
@@ -91,8 +91,8 @@ CUDD = """
 import sys
 from pathlib import Path
 from dd.cudd import BDD
-from meshlab.availability.open_psa import read_open_psa
-from meshlab.availability.ordering import depth_first
+from meshlab.availability.trees.open_psa.read import read_open_psa
+from meshlab.availability.diagrams.ordering import depth_first
 tree = read_open_psa(Path(sys.argv[1]))
 c = tree.circuit()
 m = BDD(memory_estimate=4 * 2**30)
@@ -146,7 +146,7 @@ def judged(model: dict[str, Any], count: int | None, probability: float | None) 
 def cluster() -> dict[str, float]:
     """Gives the seconds of all services of the reference cluster: the first time, and once diagrams are known."""
     topology = reference()
-    from meshlab.availability.exact import service_diagrams
+    from meshlab.availability.exact.exact import service_diagrams
 
     service_diagrams.cache_clear()
     _, first, first_cpu = timed(lambda: availability(topology))

@@ -20,10 +20,10 @@ import numpy as np
 from meshlab.model.distribution import Distribution
 from meshlab.model.spec import reference
 from meshlab.simulate import Scenario, simulate
-from meshlab.simulate.failovers import GroupSettings, commit_latencies, failovers, prepare
+from meshlab.simulate.groups.etcd import EtcdGroup
+from meshlab.simulate.groups.failovers import GroupSettings, commit_latencies, failovers, prepare
 from meshlab.simulate.kernels import raft
-from meshlab.simulate.raft_etcd import EtcdGroup
-from meshlab.simulate.raft_world import World
+from meshlab.simulate.raft.timed.world import World
 from meshlab.simulate.tracks import Track
 
 YEAR = 365.25 * 86400
@@ -41,7 +41,7 @@ def seconds(work: Callable[[], object], runs: int = RUNS) -> float:
 
 def heartbeats(members: int, horizon: float) -> tuple[float, int]:
     """Seconds, and messages, of a group's heartbeats with nothing skipped; lognormal delays."""
-    from meshlab.simulate import failovers as front
+    from meshlab.simulate.groups import failovers as front
 
     group = GroupSettings(members, delay=Distribution.lognormal(0.0005, 0.4))
     bound, arrays = front._arrays(group)

@@ -22,11 +22,11 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from meshlab.availability.compiled import compiled
-from meshlab.availability.evaluate import probabilities
-from meshlab.availability.formula import Works, all_of, any_of, at_least, failure
+from meshlab.availability.diagrams.compiled import compiled
+from meshlab.availability.exact.evaluate import probabilities
 from meshlab.availability.sampling import HalfWidth, MeshModel, Need, Program, sample, sample_mesh
 from meshlab.availability.sampling.intervals import Z95, wilson
+from meshlab.availability.trees.formula import Works, all_of, any_of, at_least, failure
 
 RUNS = 3
 OURS, NAIVE = 60_000_000, 3_000

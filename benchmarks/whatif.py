@@ -47,7 +47,7 @@ def timed(into: list[tuple[float, float]]) -> Iterator[None]:
 def sliders() -> dict[str, list[tuple[float, float]]]:
     """The panel's own sliders are moved, as a browser moves them, each over all its places."""
     from meshlab import reference
-    from meshlab.views.whatif_panel import WhatIfPanel
+    from meshlab.views.panels.whatif import WhatIfPanel
 
     found: dict[str, list[tuple[float, float]]] = {}
     for others in ({}, {"workers": 3}, {"load": 500.0}, {"load": 500.0, "distance": 12.5}):
@@ -67,7 +67,7 @@ def sliders() -> dict[str, list[tuple[float, float]]]:
 def toggles() -> list[tuple[float, float]]:
     """The verdicts alone: the picture follows from a thread of its own, which is waited for outside."""
     from meshlab import reference
-    from meshlab.views.failure_panel import FailurePanel
+    from meshlab.views.panels.failures import FailurePanel
 
     panel = FailurePanel(reference())
     panel.widget()

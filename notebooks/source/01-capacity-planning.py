@@ -35,8 +35,9 @@ from meshlab.model.spec import data_file
 from meshlab.planning import fits, latency
 from meshlab.planning.report import answers, capacity_plan
 from meshlab.simulate import load_scenario, simulate
-from meshlab.views import plan_figures, tables
-from meshlab.views.topology_plot import plot_topology
+from meshlab.views import tables
+from meshlab.views.plots import plan_figures
+from meshlab.views.topology.plot import plot_topology
 
 # %% [markdown]
 # ## The design
@@ -88,7 +89,7 @@ tables.plan_table(plan, "Expected downtime")
 # Take parts down; the verdicts are those of the settled state. Begin with `master-1`, then add `master-2`.
 
 # %%
-from meshlab.views.failure_panel import FailurePanel
+from meshlab.views.panels.failures import FailurePanel
 
 failures = FailurePanel(cluster)
 failures
@@ -167,7 +168,7 @@ tables.plan_table(plan, "The bill")
 # of what you see.
 
 # %%
-from meshlab.views.whatif_panel import WhatIfPanel
+from meshlab.views.panels.whatif import WhatIfPanel
 
 whatif = WhatIfPanel(cluster, "../out", design="reference.yaml")
 whatif
@@ -188,7 +189,7 @@ whatif.reset()
 # scenario or draw more histories.
 
 # %%
-from meshlab.views.scenario_panel import ScenarioPanel
+from meshlab.views.panels.scenarios import ScenarioPanel
 
 scenarios = ScenarioPanel(cluster, list(data_file("scenarios").glob("*.yaml")), "rolling-reboot-masters")
 scenarios
@@ -197,7 +198,7 @@ scenarios
 # The swim lane of a typical history of this maintenance: every master rebooted in turn.
 
 # %%
-from meshlab.views.timeline_plot import plot_timeline
+from meshlab.views.plots.timeline import plot_timeline
 
 plot_timeline(
     scenarios.prediction.typical(),
@@ -263,7 +264,7 @@ tables.plan_table(capacity_plan(both), "The same questions")
 # %%
 from meshlab.planning.explore import explore
 from meshlab.planning.explore.words import advice, rejections
-from meshlab.views.front_plot import front_figure
+from meshlab.views.plots.front import front_figure
 
 choices = ["masters=3,5", "zones=1,3", "spare-workers=0,1", "tor=shared,own", "chain-replicas=1,2"]
 roomy = cluster.with_component(replace(cluster.machine("worker-1"), memory=768 * 2.0**30))
@@ -283,7 +284,7 @@ print("\n".join([*advice(searched.recommendation), *rejections(searched)]))
 # what; estimates are marked as such. From a terminal: `meshlab report data/reference.yaml -o plan.html`.
 
 # %%
-from meshlab.views.plan_files import write_plan
+from meshlab.views.plots.plan_files import write_plan
 
 out = Path("../out")
 out.mkdir(exist_ok=True)

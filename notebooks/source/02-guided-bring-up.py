@@ -30,10 +30,10 @@ from meshlab.emulate.lifecycle import state_dir, supervisor_pid, up
 from meshlab.live.target import Target
 from meshlab.model.spec import data_file
 from meshlab.provision.bringup import plan_bringup
-from meshlab.provision.preview import preview
+from meshlab.provision.plan.preview import preview
 from meshlab.views import tables
-from meshlab.views.bringup_panel import BringUpPanel
-from meshlab.views.timeline_plot import plot_timeline
+from meshlab.views.panels.bringup import BringUpPanel
+from meshlab.views.plots.timeline import plot_timeline
 
 # %% [markdown]
 # ## Where: an empty world

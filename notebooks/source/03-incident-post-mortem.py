@@ -32,10 +32,10 @@ from meshlab.live.target import Target
 from meshlab.model.spec import data_file
 from meshlab.provision.bringup import plan_bringup
 from meshlab.views import tables
-from meshlab.views.break_panel import BreakPanel
-from meshlab.views.bringup_panel import BringUpPanel
-from meshlab.views.incident_panel import IncidentPanel
-from meshlab.views.report_figures import write_report
+from meshlab.views.panels.breaking import BreakPanel
+from meshlab.views.panels.bringup import BringUpPanel
+from meshlab.views.panels.incident import IncidentPanel
+from meshlab.views.plots.report_figures import write_report
 
 # %% [markdown]
 # ## What should a lost master look like?
@@ -46,7 +46,7 @@ from meshlab.views.report_figures import write_report
 # %%
 from meshlab.parameters import Parameters
 from meshlab.simulate import load_scenario, simulate
-from meshlab.views.timeline_plot import plot_timeline
+from meshlab.views.plots.timeline import plot_timeline
 
 cluster = reference()
 lost = load_scenario(data_file("scenarios/lose-master.yaml"), cluster)

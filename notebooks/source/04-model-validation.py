@@ -26,7 +26,7 @@
 # %matplotlib inline
 from meshlab.validation.stored import compared, goals
 from meshlab.views import tables
-from meshlab.views.validation_panel import ValidationPanel
+from meshlab.views.panels.validation import ValidationPanel
 
 cells = compared()
 real_faults = sum(d["real"]["n"] for d in cells.values() if d["setting"]["measure"] != "commit")

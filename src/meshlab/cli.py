@@ -10,21 +10,14 @@ from collections.abc import Callable
 
 import typer
 
-from meshlab.commands import (
-    availability,
-    bringup,
-    calibration,
-    design,
-    emulation,
-    explore,
-    holding,
-    incidents,
-    planning,
-    report,
-    road,
-    validation,
-)
+from meshlab.commands import design, road
+from meshlab.commands import emulate as emulation
+from meshlab.commands import incident as incidents
+from meshlab.commands.bringup import holding
+from meshlab.commands.bringup import plans as bringup
+from meshlab.commands.capacity import availability, explore, planning, report
 from meshlab.commands.output import complain, say
+from meshlab.commands.trust import calibration, validation
 from meshlab.model.errors import MeshlabError
 
 app = typer.Typer(

@@ -18,9 +18,9 @@ from meshlab.model.spec import data_file, load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from meshlab.incident.explain.replay import Replay
     from meshlab.incident.post_mortem import PostMortem
     from meshlab.incident.record import Incident
-    from meshlab.incident.replay import Replay
     from meshlab.live.target import Target
     from meshlab.model import Topology
 
@@ -69,8 +69,8 @@ def run(output: Path, say: Say) -> Result:
     from meshlab.incident.post_mortem import post_mortem
     from meshlab.live.target import state_root
     from meshlab.provision.bringup import plan_bringup
-    from meshlab.provision.drive import drive
-    from meshlab.provision.records import Outcome
+    from meshlab.provision.cluster.records import Outcome
+    from meshlab.provision.run.drive import drive
 
     clock = _Clock(say)
     spec = data_file("reference.yaml")
@@ -103,7 +103,7 @@ def run(output: Path, say: Say) -> Result:
 
 def _review(topology: Topology, output: Path) -> dict[str, int]:
     from meshlab.model.review import review
-    from meshlab.views.topology_plot import plot_topology
+    from meshlab.views.topology.plot import plot_topology
 
     counts: dict[str, int] = {}
     for finding in review(topology):
@@ -140,7 +140,7 @@ def _break(topology: Topology, target: Target, state: Path, output: Path, say: S
 
 def _predict(topology: Topology, incident: Incident, killed_at: float) -> Replay:
     """What the model says of the fault that was injected, on the same zero as what was observed."""
-    from meshlab.incident.replay import replay
+    from meshlab.incident.explain.replay import replay
     from meshlab.parameters import Parameters
     from meshlab.simulate import Fault, Scenario
 
@@ -158,7 +158,7 @@ def _result(
     predicted: Replay,
     result: PostMortem,
 ) -> Result:
-    from meshlab.views.report_figures import write_report
+    from meshlab.views.plots.report_figures import write_report
 
     best = result.explanation.best
     named = best.fault is not None and VICTIM in best.components

@@ -9,10 +9,10 @@ from math import exp, log, log1p
 import networkx as nx
 import numpy as np
 
-from meshlab.availability.circuit import Circuit
 from meshlab.availability.sampling.mesh import MeshModel
 from meshlab.availability.sampling.streams import streams
 from meshlab.availability.sampling.weights import Weighted
+from meshlab.availability.trees.circuit import Circuit
 
 GOLDEN = 0x9E3779B97F4A7C15
 FULL = (1 << 64) - 1

@@ -8,7 +8,7 @@ from math import prod
 
 from hypothesis import strategies as st
 
-from meshlab.availability.circuit import Circuit, CircuitBuilder
+from meshlab.availability.trees.circuit import Circuit, CircuitBuilder
 
 
 @st.composite

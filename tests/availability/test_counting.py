@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_circuits import by_listing, circuits
 
-from meshlab.availability import counting, solve
-from meshlab.availability.bdd import Stopped, TooManyNodes
-from meshlab.availability.circuit import Circuit, CircuitBuilder
-from meshlab.availability.compiled import Limits, Split, compiled
-from meshlab.availability.counting import Formula, counted, formula
-from meshlab.availability.evaluate import probabilities
-from meshlab.availability.fault_tree import FaultTree
-from meshlab.availability.open_psa import read_open_psa
+from meshlab.availability.diagrams.bdd import Stopped, TooManyNodes
+from meshlab.availability.diagrams.compiled import Limits, Split, compiled
+from meshlab.availability.exact import counting, solve
+from meshlab.availability.exact.counting import Formula, counted, formula
+from meshlab.availability.exact.evaluate import probabilities
+from meshlab.availability.trees.circuit import Circuit, CircuitBuilder
+from meshlab.availability.trees.fault_tree import FaultTree
+from meshlab.availability.trees.open_psa.read import read_open_psa
 from meshlab.model.errors import MeshlabError
 
 ANY = st.one_of(circuits(), circuits(coherent=False))

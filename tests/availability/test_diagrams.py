@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_circuits import by_listing, circuits, worlds
 
-from meshlab.availability import compiled as module
-from meshlab.availability.bdd import Diagram, Stopped, Store, TooManyNodes
-from meshlab.availability.bounds import _Modules
-from meshlab.availability.circuit import Circuit, CircuitBuilder
-from meshlab.availability.compiled import Limits, assembled, compiled, is_coherent
-from meshlab.availability.evaluate import gradient, probabilities
-from meshlab.availability.grouping import grouped
-from meshlab.availability.importance import importances, shapley
-from meshlab.availability.minimal import minimal_cut_sets
-from meshlab.availability.modules import modules
-from meshlab.availability.ordering import orders
-from meshlab.availability.simplify import simplified
+from meshlab.availability.diagrams import compiled as module
+from meshlab.availability.diagrams.bdd import Diagram, Stopped, Store, TooManyNodes
+from meshlab.availability.diagrams.compiled import Limits, assembled, compiled, is_coherent
+from meshlab.availability.diagrams.grouping import grouped
+from meshlab.availability.diagrams.minimal import minimal_cut_sets
+from meshlab.availability.diagrams.modules import modules
+from meshlab.availability.diagrams.ordering import orders
+from meshlab.availability.exact.bounds import _Modules
+from meshlab.availability.exact.evaluate import gradient, probabilities
+from meshlab.availability.exact.importance import importances, shapley
+from meshlab.availability.trees.circuit import Circuit, CircuitBuilder
+from meshlab.availability.trees.simplify import simplified
 
 SHARES = st.lists(st.floats(0.0, 1.0), min_size=5, max_size=5)
 ANY = st.booleans().flatmap(lambda coherent: circuits(coherent))

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from meshlab.availability import availability, structure
-from meshlab.availability.compiled import compiled
-from meshlab.availability.evaluate import probabilities
-from meshlab.availability.formula import Formula, Works, at_least, events, failure, holds
-from meshlab.availability.mission import mission, outages_per_second
-from meshlab.availability.rates import Rates, rates, sampled, steady
+from meshlab.availability.diagrams.compiled import compiled
+from meshlab.availability.exact.evaluate import probabilities
+from meshlab.availability.exact.mission import mission, outages_per_second
+from meshlab.availability.trees.formula import Formula, Works, at_least, events, failure, holds
+from meshlab.availability.trees.rates import Rates, rates, sampled, steady
 from meshlab.model import SERVICES, Distribution, Reliability, State, Topology, UnknownComponent
 from meshlab.model.spec import reference
-from meshlab.simulate.standing import standing
+from meshlab.simulate.run.standing import standing
 
 
 def unavailability(formula: Formula, down: dict[str, float]) -> float:

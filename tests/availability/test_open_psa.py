@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from meshlab.availability import structure
-from meshlab.availability.compiled import compiled
-from meshlab.availability.exact import availability
-from meshlab.availability.importance import importances
-from meshlab.availability.minimal import minimal_cut_sets
-from meshlab.availability.open_psa import read_open_psa
-from meshlab.availability.open_psa_export import open_psa
-from meshlab.availability.rates import rates, steady
-from meshlab.availability.solve import solve
+from meshlab.availability.diagrams.compiled import compiled
+from meshlab.availability.diagrams.minimal import minimal_cut_sets
+from meshlab.availability.exact.exact import availability
+from meshlab.availability.exact.importance import importances
+from meshlab.availability.exact.solve import solve
+from meshlab.availability.trees.open_psa.read import read_open_psa
+from meshlab.availability.trees.open_psa.write import open_psa
+from meshlab.availability.trees.rates import rates, steady
 from meshlab.model import InputError
 from meshlab.model.spec import reference
 
@@ -136,7 +136,7 @@ def test_cudd_gives_the_same_probability_and_the_same_derivatives(aralia: Path) 
 def test_a_model_too_hard_for_its_budget_gives_bounds_that_hold(
     aralia: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meshlab.availability.solve.installed", lambda: False)
+    monkeypatch.setattr("meshlab.availability.exact.solve.installed", lambda: False)
     exact = 2.09977e-02  # published; 75,000 nodes in the best order we know
     answer = solve(read_open_psa(aralia / "edfpa14r.xml"), most_nodes=60_000, timeout=60)
     assert answer.status == "bounds"
@@ -224,7 +224,7 @@ def test_bad_input_is_told_with_its_line(
 
 
 def test_names_that_the_format_does_not_allow_become_different_identifiers() -> None:
-    from meshlab.availability.formula import AllOf, Works
+    from meshlab.availability.trees.formula import AllOf, Works
 
     text = open_psa(AllOf((Works("a--b"), Works("a-b"), Works("1x"))), {"a--b": 0.5}, "s")
     assert {"a_b", "a_b_2", "x_1x"} <= set(re.findall(r'define-basic-event name="([^"]+)"', text))

@@ -15,14 +15,14 @@ from sampling_twin import serves, used_causes
 
 from meshlab import cli
 from meshlab.availability import availability, structure
-from meshlab.availability.circuit import Circuit
-from meshlab.availability.compiled import compiled
-from meshlab.availability.evaluate import probabilities
-from meshlab.availability.formula import Formula, Works, all_of, any_of, at_least, failure
-from meshlab.availability.rates import rates, steady
+from meshlab.availability.diagrams.compiled import compiled
+from meshlab.availability.exact.evaluate import probabilities
 from meshlab.availability.sampling import HalfWidth, MeshModel, Need, Program, mesh_of, sample, sample_mesh
 from meshlab.availability.sampling.intervals import normal, wilson
 from meshlab.availability.sampling.tilt import suited
+from meshlab.availability.trees.circuit import Circuit
+from meshlab.availability.trees.formula import Formula, Works, all_of, any_of, at_least, failure
+from meshlab.availability.trees.rates import rates, steady
 from meshlab.model import InputError
 from meshlab.model.spec import data_file, reference
 

@@ -7,13 +7,13 @@ from math import exp
 import numpy as np
 import pytest
 
-from meshlab.availability.circuit import Circuit
-from meshlab.availability.compiled import compiled
-from meshlab.availability.evaluate import probabilities
-from meshlab.availability.formula import Works, all_of, any_of, at_least, failure
-from meshlab.availability.mission import mission
-from meshlab.availability.rates import Rates
+from meshlab.availability.diagrams.compiled import compiled
+from meshlab.availability.exact.evaluate import probabilities
+from meshlab.availability.exact.mission import mission
 from meshlab.availability.sampling import HalfWidth, sample_mission
+from meshlab.availability.trees.circuit import Circuit
+from meshlab.availability.trees.formula import Works, all_of, any_of, at_least, failure
+from meshlab.availability.trees.rates import Rates
 from meshlab.model import Distribution, InputError, Reliability
 
 NAMES = [f"x{i}" for i in range(6)]

@@ -12,14 +12,14 @@ from numba import njit
 from sampling_twin import Stream, failed_meshes, failed_worlds, weights_of
 from small_circuits import circuits
 
-from meshlab.availability.circuit import Circuit
-from meshlab.availability.formula import Works, at_least, failure
 from meshlab.availability.sampling import MeshModel, Need, Program
 from meshlab.availability.sampling import weights as weighing
 from meshlab.availability.sampling.kernels.bits import exponential, ones
 from meshlab.availability.sampling.mesh import MeshTask
 from meshlab.availability.sampling.plain import Plain
 from meshlab.availability.sampling.tilt import suited
+from meshlab.availability.trees.circuit import Circuit
+from meshlab.availability.trees.formula import Works, at_least, failure
 
 
 @njit

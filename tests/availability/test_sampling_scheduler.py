@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from meshlab.availability.formula import Works, at_least, failure
 from meshlab.availability.sampling import HalfWidth, MeshModel, Need, Program, sample, sample_mesh
+from meshlab.availability.trees.formula import Works, at_least, failure
 from meshlab.model import InputError
 from meshlab.model.spec import data_file, reference
 from meshlab.simulate import load_scenario, simulate
@@ -62,7 +62,7 @@ def test_replicates_on_a_cluster_are_those_of_this_process(scheduler: str) -> No
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshlab.simulate.cluster._PATIENCE", 0.5)
+    monkeypatch.setattr("meshlab.simulate.run.cluster._PATIENCE", 0.5)
 
 
 def test_nobody_at_the_address_is_bad_input_that_says_how_to_start_one(impatient: None) -> None:

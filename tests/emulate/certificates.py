@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from meshlab.emulate.etcd import TlsFiles
+from meshlab.emulate.etcd.member import TlsFiles
 
 
 class Authority:

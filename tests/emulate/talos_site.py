@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from meshlab.emulate import machine_pki
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.discovery import DiscoveryService
-from meshlab.emulate.etcd import EtcdMember
-from meshlab.emulate.etcd_client import EtcdClient
-from meshlab.emulate.machine import Machine
-from meshlab.emulate.processes import ProcessTable
-from meshlab.emulate.site import Hardware, NoHooks, Site
+from meshlab.emulate.etcd.client import EtcdClient
+from meshlab.emulate.etcd.member import EtcdMember
+from meshlab.emulate.kubespan.discovery import DiscoveryService
+from meshlab.emulate.network.addresses import loopback
+from meshlab.emulate.processes.processes import ProcessTable
+from meshlab.emulate.talos import pki as machine_pki
+from meshlab.emulate.talos.machine import Machine
+from meshlab.emulate.talos.site import Hardware, NoHooks, Site
 from meshlab.emulate.timings import KubeSpanTimings, Timings
 from meshlab.live.secret import Secret
 from meshlab.live.talos.client import TalosClient

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from meshlab.emulate.addresses import cluster_address, free_port, loopback
+from meshlab.emulate.network.addresses import cluster_address, free_port, loopback
 from own_addresses import dialled, network
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.emulate import binaries
+from meshlab.emulate.processes import binaries
 
 
 def _program(path: Path, text: bytes = b"\x7fELF not really") -> Path:

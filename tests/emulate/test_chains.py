@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from meshlab.emulate.addresses import free_port
-from meshlab.emulate.chain_calls import answer
-from meshlab.emulate.chain_head import CHAINS, Head, View
+from meshlab.emulate.network.addresses import free_port
+from meshlab.emulate.pods.chain_calls import answer
+from meshlab.emulate.pods.chain_head import CHAINS, Head, View
 from own_addresses import dialled, network
 
 HOST = f"{dialled(network(0))}.40.1"
@@ -185,7 +185,7 @@ def test_a_tron_block_has_the_time_of_its_height() -> None:
 @contextmanager
 def node(chain: str, data: Path, speed: float = 600) -> Iterator[tuple[subprocess.Popen[str], str]]:
     port = free_port(HOST)
-    argv = [sys.executable, "-m", "meshlab.emulate.chains", "--chain", chain, "--data", str(data)]
+    argv = [sys.executable, "-m", "meshlab.emulate.pods.chains", "--chain", chain, "--data", str(data)]
     argv += ["--listen", f"{HOST}:{port}", "--speed", str(speed)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -252,7 +252,7 @@ def test_a_bad_option_is_explained(argv: list[str], message: str, tmp_path: Path
     program = [
         sys.executable,
         "-m",
-        "meshlab.emulate.chains",
+        "meshlab.emulate.pods.chains",
         "--chain",
         "tron",
         "--data",

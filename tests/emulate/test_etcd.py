@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from certificates import Authority
 
-from meshlab.emulate.etcd import EtcdMember, TlsFiles
-from meshlab.emulate.etcd_client import (
+from meshlab.emulate.etcd.client import (
     Compacted,
     Compare,
     EtcdClient,
@@ -23,8 +22,9 @@ from meshlab.emulate.etcd_client import (
     WatchBatch,
     prefix_end,
 )
-from meshlab.emulate.fabric import Fabric, LinkPolicy
-from meshlab.emulate.processes import ProcessTable, leftovers
+from meshlab.emulate.etcd.member import EtcdMember, TlsFiles
+from meshlab.emulate.network.fabric import Fabric, LinkPolicy
+from meshlab.emulate.processes.processes import ProcessTable, leftovers
 from own_addresses import network
 
 MACHINES = {f"m{i}": f"{network(0)}.20.{i}" for i in (1, 2, 3)}

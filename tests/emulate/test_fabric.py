@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from meshlab.emulate.addresses import free_port
-from meshlab.emulate.fabric import Fabric, LinkPolicy, PortTaken
-from meshlab.emulate.links import next_retransmission
+from meshlab.emulate.network.addresses import free_port
+from meshlab.emulate.network.fabric import Fabric, LinkPolicy, PortTaken
+from meshlab.emulate.network.links import next_retransmission
 from own_addresses import dialled, network
 
 HOSTS = dialled(network(0))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.emulate import fine_timers
-from meshlab.emulate.fine_timers import call_at, early_s
+from meshlab.emulate.network import fine_timers
+from meshlab.emulate.network.fine_timers import call_at, early_s
 
 
 def test_what_falls_due_first_is_called_first_and_none_early() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from talos_site import QUICK, Cluster, call, cluster, shared_bundle, until
 
-from meshlab.emulate.kubespan_identity import KubeSpanIdentity, node_address, ula_prefix
-from meshlab.emulate.kubespan_peer import Peer, calculated, next_endpoint, with_endpoint
+from meshlab.emulate.kubespan.identity import KubeSpanIdentity, node_address, ula_prefix
+from meshlab.emulate.kubespan.peer import Peer, calculated, next_endpoint, with_endpoint
 from meshlab.emulate.timings import KubeSpanTimings
 from meshlab.live.talos import resources as types
 from meshlab.live.talos.secrets_bundle import SecretsBundle

@@ -13,15 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from talos_site import Cluster, call, cluster, shared_bundle, until
 
-from meshlab.emulate import log_file, xid
-from meshlab.emulate.fabric import Fabric
-from meshlab.emulate.hooks import ClusterHooks
-from meshlab.emulate.pods import Pods
-from meshlab.emulate.processes import ProcessTable
-from meshlab.emulate.site import NoHooks
-from meshlab.emulate.talos_calls import MachineCalls
-from meshlab.emulate.talos_faults import Fault
-from meshlab.incident.event_rows import xid_seconds
+from meshlab.emulate.cosi import xid
+from meshlab.emulate.network.fabric import Fabric
+from meshlab.emulate.pods.pods import Pods
+from meshlab.emulate.processes import log_file
+from meshlab.emulate.processes.processes import ProcessTable
+from meshlab.emulate.talos.api.calls import MachineCalls
+from meshlab.emulate.talos.api.faults import Fault
+from meshlab.emulate.talos.hooks import ClusterHooks
+from meshlab.emulate.talos.site import NoHooks
+from meshlab.incident.evidence.event_rows import xid_seconds
 from meshlab.live._generated import common_pb2, machine_pb2
 from meshlab.live.talos.errors import TalosError
 from own_addresses import network

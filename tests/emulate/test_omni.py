@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from talos_site import call, cluster, shared_bundle, until
 
-from meshlab.emulate.omni import Omni, join
-from meshlab.emulate.talos_faults import Fault
+from meshlab.emulate.omni.service import Omni, join
+from meshlab.emulate.talos.api.faults import Fault
 from meshlab.live.omni.client import OmniClient, OmniError
 from meshlab.live.omni.signature import ServiceAccount
 from meshlab.live.secret import Secret

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.containers import Backoff
-from meshlab.emulate.fabric import Fabric
-from meshlab.emulate.pod_spec import (
+from meshlab.emulate.network.addresses import loopback
+from meshlab.emulate.network.fabric import Fabric
+from meshlab.emulate.pods.containers import Backoff
+from meshlab.emulate.pods.pod_spec import (
     Kind,
     PodAddresses,
     environment,
@@ -21,9 +21,9 @@ from meshlab.emulate.pod_spec import (
     local_paths,
     mounts,
 )
-from meshlab.emulate.pods import Pods
-from meshlab.emulate.probes import Timing, Verdict, http_status
-from meshlab.emulate.processes import ProcessTable, leftovers
+from meshlab.emulate.pods.pods import Pods
+from meshlab.emulate.pods.probes import Timing, Verdict, http_status
+from meshlab.emulate.processes.processes import ProcessTable, leftovers
 from own_addresses import network
 
 MACHINES = {f"worker-{i}": f"{network(0)}.60.{i}" for i in (1, 2)}

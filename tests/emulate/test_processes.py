@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from meshlab.emulate.processes import ProcessTable, clean, leftovers
+from meshlab.emulate.processes.processes import ProcessTable, clean, leftovers
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 STUBBORN = [
@@ -141,7 +141,7 @@ def test_the_owner_is_told_of_start_and_end(tmp_path: Path) -> None:
 SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
-from meshlab.emulate.processes import ProcessTable
+from meshlab.emulate.processes.processes import ProcessTable
 async def main():
     table = ProcessTable(Path(sys.argv[1]))
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from talos_site import call, cluster, shared_bundle, until
 
-from meshlab.emulate import machine_pki
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.binaries import find
-from meshlab.emulate.fabric import Fabric
-from meshlab.emulate.hooks import ClusterHooks
-from meshlab.emulate.kubernetes.real import available
-from meshlab.emulate.machine import Machine
-from meshlab.emulate.pods import Pods
-from meshlab.emulate.processes import ProcessTable
+from meshlab.emulate.kubernetes.real.server import available
+from meshlab.emulate.network.addresses import loopback
+from meshlab.emulate.network.fabric import Fabric
+from meshlab.emulate.pods.pods import Pods
+from meshlab.emulate.processes.binaries import find
+from meshlab.emulate.processes.processes import ProcessTable
+from meshlab.emulate.talos import pki as machine_pki
+from meshlab.emulate.talos.hooks import ClusterHooks
+from meshlab.emulate.talos.machine import Machine
 from own_addresses import network
 
 pytestmark = pytest.mark.skipif(

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from meshlab.emulate.addresses import free_port
-from meshlab.emulate.fabric import Fabric
-from meshlab.emulate.sockets import Listener
-from meshlab.emulate.sockets import dialled as dialled_from
-from meshlab.emulate.talos_tls import TlsFront
+from meshlab.emulate.network.addresses import free_port
+from meshlab.emulate.network.fabric import Fabric
+from meshlab.emulate.network.sockets import Listener
+from meshlab.emulate.network.sockets import dialled as dialled_from
+from meshlab.emulate.talos.api.tls import TlsFront
 from own_addresses import dialled, network
 
 ADDRESS = f"{network(0)}.11.1"

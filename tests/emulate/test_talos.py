@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from talos_site import Cluster, call, cluster, shared_bundle, until
 
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.fabric import Fabric
+from meshlab.emulate.network.addresses import loopback
+from meshlab.emulate.network.fabric import Fabric
 from meshlab.live.talos.errors import TalosError
 from meshlab.live.talos.talosconfig import Talosconfig
 

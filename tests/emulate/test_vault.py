@@ -17,12 +17,12 @@ import hvac
 import pytest
 from certificates import Authority
 
-from meshlab.emulate import binaries
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.fabric import Fabric
-from meshlab.emulate.pods import Pods
-from meshlab.emulate.processes import ProcessTable, leftovers
-from meshlab.emulate.vault import Listening, expand, local_config
+from meshlab.emulate.network.addresses import loopback
+from meshlab.emulate.network.fabric import Fabric
+from meshlab.emulate.pods.pods import Pods
+from meshlab.emulate.pods.vault import Listening, expand, local_config
+from meshlab.emulate.processes import binaries
+from meshlab.emulate.processes.processes import ProcessTable, leftovers
 from own_addresses import network
 
 CONFIG = """

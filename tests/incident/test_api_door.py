@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from meshlab.incident.api_door import ApiDoor
-from meshlab.incident.live_probes import ChainProbe, PodLine, VaultProbe, WriteProbe
-from meshlab.incident.probes import NoPath, Refused, Silent
+from meshlab.incident.observe.api_door import ApiDoor
+from meshlab.incident.observe.live_probes import ChainProbe, PodLine, VaultProbe, WriteProbe
+from meshlab.incident.observe.probes import NoPath, Refused, Silent
 from meshlab.live.secret import Secret
 from meshlab.model import InputError
 from own_addresses import dialled, network

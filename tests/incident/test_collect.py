@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from meshlab.incident.collect import collect
-from meshlab.incident.connections import Connections
+from meshlab.incident.evidence.collect import collect
+from meshlab.incident.observe.connections import Connections
 from meshlab.incident.record import read_logs
 from meshlab.live.talos.errors import TalosError
-from meshlab.provision.journal import Journal
-from meshlab.provision.records import Kind
+from meshlab.provision.cluster.journal import Journal
+from meshlab.provision.cluster.records import Kind
 
 
 class Deaf:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.incident.collect import collect
-from meshlab.incident.connections import Connections
+from meshlab.incident.evidence.collect import collect
+from meshlab.incident.observe.connections import Connections
 from meshlab.incident.record import read_logs
 from meshlab.model import Topology
 from own_addresses import network
@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "emulate"))
 from talos_site import Cluster, call, shared_bundle, until
 from talos_site import cluster as machines
 
-from meshlab.emulate.addresses import loopback
+from meshlab.emulate.network.addresses import loopback
 from meshlab.live.talos.client import TalosClient
 
 MASTERS = ("master-1", "master-2", "master-3")

@@ -8,12 +8,12 @@ import time
 import pytest
 from watching import master_1_dies
 
-from meshlab.incident.candidates import NOTHING, candidates
-from meshlab.incident.evaluate import evaluate, incident_of
-from meshlab.incident.explain import explain
-from meshlab.incident.likeness import STATES, cost, encode
-from meshlab.incident.observed import observed
-from meshlab.incident.replay import replay
+from meshlab.incident.explain.candidates import NOTHING, candidates
+from meshlab.incident.explain.evaluate import evaluate, incident_of
+from meshlab.incident.explain.explain import explain
+from meshlab.incident.explain.likeness import STATES, cost, encode
+from meshlab.incident.explain.replay import replay
+from meshlab.incident.observe.observed import observed
 from meshlab.model import Interval, State, Timeline
 from meshlab.parameters import Parameters
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.incident.api_door import ApiDoor
-from meshlab.incident.live_probes import PodLine, WriteProbe
-from meshlab.incident.probes import NoPath, Refused, Silent
+from meshlab.incident.observe.api_door import ApiDoor
+from meshlab.incident.observe.live_probes import PodLine, WriteProbe
+from meshlab.incident.observe.probes import NoPath, Refused, Silent
 from meshlab.live.secret import Secret
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "emulate" / "kubernetes"))

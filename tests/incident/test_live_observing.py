@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from meshlab.incident.collect import collect
-from meshlab.incident.connections import Connections
-from meshlab.incident.observed import initial_leaders, observed
-from meshlab.incident.observer import Observer
+from meshlab.incident.evidence.collect import collect
+from meshlab.incident.observe.connections import Connections
+from meshlab.incident.observe.observed import initial_leaders, observed
+from meshlab.incident.observe.observer import Observer
 from meshlab.model import State, Topology
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "emulate"))
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "emulate"))
 from talos_site import call, until
 from talos_site import cluster as machines
 
-from meshlab.emulate.addresses import loopback
+from meshlab.emulate.network.addresses import loopback
 from meshlab.live.talos.client import TalosClient
 from meshlab.live.talos.secrets_bundle import SecretsBundle
 

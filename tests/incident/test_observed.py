@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from watching import SILENT, UP, Answer, asked, master_1_dies, member, written
 
-from meshlab.incident.observed import initial_leaders, observed
+from meshlab.incident.observe.observed import initial_leaders, observed
 from meshlab.model import State, Topology
 
 

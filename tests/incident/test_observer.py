@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from meshlab.incident.observer import Observer
-from meshlab.incident.probes import NoPath, Refused, Silent
-from meshlab.incident.samples import Sample, SampleLog, read_samples
+from meshlab.incident.observe.observer import Observer
+from meshlab.incident.observe.probes import NoPath, Refused, Silent
+from meshlab.incident.observe.samples import Sample, SampleLog, read_samples
 from meshlab.model import InputError
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from watching import master_1_dies
 
+from meshlab.incident.observe.samples import SampleLog
 from meshlab.incident.record import Incident, from_samples, ingest
-from meshlab.incident.samples import SampleLog
 from meshlab.model import InputError
 
 

@@ -10,12 +10,12 @@ import matplotlib
 import pytest
 from test_record import raw_folder
 
-from meshlab.incident.margin import margins
+from meshlab.incident.observe.margin import margins
 from meshlab.incident.post_mortem import post_mortem
 from meshlab.incident.record import ingest
 from meshlab.model import Interval, State, Timeline
 from meshlab.parameters import Parameters
-from meshlab.views.report_figures import write_report
+from meshlab.views.plots.report_figures import write_report
 
 matplotlib.use("Agg")
 HOSTILE = 'night <script>alert("x")</script> | *bold* [link](http://evil)'

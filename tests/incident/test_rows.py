@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshlab.incident.clocks import Before, Contradiction, offsets, raft_order
-from meshlab.incident.etcd_log import etcd_rows
-from meshlab.incident.event_rows import journal_rows, kubernetes_rows, talos_rows, xid_seconds
-from meshlab.incident.rows import Row, before, events, ordered, read_rows, stamp, write_rows
+from meshlab.incident.evidence.clocks import Before, Contradiction, offsets, raft_order
+from meshlab.incident.evidence.etcd_log import etcd_rows
+from meshlab.incident.evidence.event_rows import journal_rows, kubernetes_rows, talos_rows, xid_seconds
+from meshlab.incident.evidence.rows import Row, before, events, ordered, read_rows, stamp, write_rows
 
 MEMBERS = {"8e9e05c52164694d": "master-1", "00ab": "master-2"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meshlab.incident.samples import Outcome, Sample, Samples
+from meshlab.incident.observe.samples import Outcome, Sample, Samples
 
 Answer = tuple[Outcome, Mapping[str, Any], float]
 """Outcome, answer, seconds that it took."""

@@ -21,9 +21,9 @@ import manifests
 import pki
 from lab import Lab, connections, wait_for
 
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.kubernetes.apiserver import ApiServer
-from meshlab.emulate.kubernetes.storage import MemoryStorage
+from meshlab.emulate.kubernetes.server.apiserver import ApiServer
+from meshlab.emulate.kubernetes.storage.store import MemoryStorage
+from meshlab.emulate.network.addresses import loopback
 from meshlab.live.kubernetes import KubernetesApi, KubernetesError, Timeouts, connect, event_time
 from meshlab.live.secret import Secret
 from own_addresses import dialled, network

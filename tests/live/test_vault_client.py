@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from meshlab.emulate.binaries import MissingBinary, find_vault
+from meshlab.emulate.processes.binaries import MissingBinary, find_vault
 from meshlab.live.secret import Secret
 from meshlab.live.talos import pki
 from meshlab.live.vault import InitKeys, VaultClient, VaultError

@@ -23,8 +23,8 @@ from notebook_lab import Lab, chromium, errors, look, outputs, page, run_all, un
 
 from meshlab.emulate import lifecycle
 from meshlab.live.target import Target
-from meshlab.provision.strongbox import Strongbox
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.cluster.strongbox import Strongbox
+from meshlab.provision.cluster.workspace import Workspace
 
 pytestmark = [
     pytest.mark.embedded,

@@ -24,7 +24,7 @@ from meshlab.planning.latency import (
 )
 from meshlab.planning.latency.commit import commit_at_rest, commit_under_load
 from meshlab.planning.latency.queueing import Queue
-from meshlab.simulate.commit_latency import CommitPath, Costs
+from meshlab.simulate.groups.commit_latency import CommitPath, Costs
 
 
 def with_links(way: Distribution, loss: float = 0.0) -> Topology:

@@ -6,7 +6,7 @@ import sys
 
 import fake_world
 
-from meshlab.provision.runner import main
+from meshlab.provision.run.runner import main
 
 if __name__ == "__main__":
     raise SystemExit(main(sys.argv[1:], fake_world.boundary))

@@ -10,10 +10,10 @@ from pathlib import Path
 from meshlab.live.secret import Secret
 from meshlab.live.target import Patience, Target
 from meshlab.model import Distribution, State
-from meshlab.provision.context import Context
-from meshlab.provision.operation import Absent, Found, Operation, Probe, Result, StepFailed, operation
-from meshlab.provision.plan import Plan
-from meshlab.provision.step import Effect, Step
+from meshlab.provision.plan.plan import Plan
+from meshlab.provision.plan.step import Effect, Step
+from meshlab.provision.steps.context import Context
+from meshlab.provision.steps.operation import Absent, Found, Operation, Probe, Result, StepFailed, operation
 
 CANARY = "canary-7f3a91-must-never-be-seen"
 LAG_S = 0.4

@@ -19,17 +19,17 @@ from meshlab.live import yaml_text
 from meshlab.live.target import Target
 from meshlab.model import State, Topology
 from meshlab.model.spec import data_file, load
-from meshlab.provision.approval import approve, phrase
-from meshlab.provision.attach import Attached, start_or_attach
 from meshlab.provision.bringup import Difference, Drift, destroy, drift, plan_bringup
-from meshlab.provision.journal import Journal
+from meshlab.provision.cluster.approval import approve, phrase
+from meshlab.provision.cluster.journal import Journal
+from meshlab.provision.cluster.records import Kind, Outcome
+from meshlab.provision.cluster.workspace import Workspace
 from meshlab.provision.maintenance import plan_reboot
-from meshlab.provision.plan import Plan
-from meshlab.provision.records import Kind, Outcome
-from meshlab.provision.session import opened
-from meshlab.provision.steps_talos import CONFIG
-from meshlab.provision.steps_vault import INIT_REPLY, keys
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.plan.plan import Plan
+from meshlab.provision.run.attach import Attached, start_or_attach
+from meshlab.provision.steps.session import opened
+from meshlab.provision.steps.talos import CONFIG
+from meshlab.provision.steps.vault import INIT_REPLY, keys
 from own_addresses import network
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(420)]

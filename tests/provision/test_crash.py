@@ -9,12 +9,12 @@ from fake_world import World, plan_of, small_plan, step
 
 from meshlab.live.target import Target
 from meshlab.model import Topology
-from meshlab.provision.approval import approve, phrase
-from meshlab.provision.attach import Attached, start_or_attach
-from meshlab.provision.journal import Journal
-from meshlab.provision.plan import Plan
-from meshlab.provision.records import Outcome
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.cluster.approval import approve, phrase
+from meshlab.provision.cluster.journal import Journal
+from meshlab.provision.cluster.records import Outcome
+from meshlab.provision.cluster.workspace import Workspace
+from meshlab.provision.plan.plan import Plan
+from meshlab.provision.run.attach import Attached, start_or_attach
 
 BOUNDARIES = (
     "before-intent",

@@ -11,19 +11,19 @@ from fake_world import CANARY, World, plan_of, small_plan, step
 
 from meshlab.live.target import Target
 from meshlab.model import Topology
-from meshlab.provision.approval import NotApproved, approve, phrase
-from meshlab.provision.attach import start_or_attach
+from meshlab.provision.cluster.approval import NotApproved, approve, phrase
+from meshlab.provision.cluster.connections import Connections
+from meshlab.provision.cluster.journal import Journal
+from meshlab.provision.cluster.lease import Lease
+from meshlab.provision.cluster.records import Kind, Outcome
+from meshlab.provision.cluster.strongbox import Strongbox
+from meshlab.provision.cluster.workspace import Workspace
 from meshlab.provision.compare import compare
-from meshlab.provision.connections import Connections
-from meshlab.provision.context import Context
-from meshlab.provision.executor import Executor
-from meshlab.provision.histories import executed, planned
-from meshlab.provision.journal import Journal
-from meshlab.provision.lease import Lease
-from meshlab.provision.plan import Action, Plan
-from meshlab.provision.records import Kind, Outcome
-from meshlab.provision.strongbox import Strongbox
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.plan.plan import Action, Plan
+from meshlab.provision.run.attach import start_or_attach
+from meshlab.provision.run.executor import Executor
+from meshlab.provision.run.histories import executed, planned
+from meshlab.provision.steps.context import Context
 
 
 def context(target: Target, journal: Journal | None = None) -> Context:

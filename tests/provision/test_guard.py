@@ -10,9 +10,9 @@ import pytest
 from fake_world import World, plan_of, step
 
 from meshlab.model import Machine, State, Topology
-from meshlab.provision.guard import Guard, Refused
-from meshlab.provision.plan import Plan
-from meshlab.provision.step import Effect, Step
+from meshlab.provision.guard.guard import Guard, Refused
+from meshlab.provision.plan.plan import Plan
+from meshlab.provision.plan.step import Effect, Step
 
 
 def reboot(world: Path, *machines: str, needs: tuple[str, ...] = (), **more: object) -> Step:

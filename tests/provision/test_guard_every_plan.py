@@ -12,15 +12,15 @@ from test_executor import context, journal_of
 from meshlab.live.target import Target
 from meshlab.model import RaftGroup, State, Topology
 from meshlab.provision.bringup import destroy, plan_bringup
-from meshlab.provision.course import founded, given_up
-from meshlab.provision.executor import Executor
-from meshlab.provision.guard import Guard
-from meshlab.provision.lease import Lease
+from meshlab.provision.cluster.lease import Lease
+from meshlab.provision.cluster.records import Kind, Outcome
+from meshlab.provision.cluster.workspace import Workspace
+from meshlab.provision.guard.course import founded, given_up
+from meshlab.provision.guard.guard import Guard
 from meshlab.provision.maintenance import plan_reboot
-from meshlab.provision.plan import Action, Plan
-from meshlab.provision.records import Kind, Outcome
-from meshlab.provision.step import Effect
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.plan.plan import Action, Plan
+from meshlab.provision.plan.step import Effect
+from meshlab.provision.run.executor import Executor
 
 
 @pytest.fixture(scope="module")

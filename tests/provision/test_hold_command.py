@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from fake_world import World, small_plan
 
-from meshlab.commands.holding import hold
+from meshlab.commands.bringup.holding import hold
 from meshlab.live.target import Target
 from meshlab.model import InputError
 from meshlab.model.spec import data_file
-from meshlab.provision.journal import Journal
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.cluster.journal import Journal
+from meshlab.provision.cluster.workspace import Workspace
 
 
 @pytest.fixture

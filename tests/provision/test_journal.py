@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from meshlab.live.secret import Secret
-from meshlab.provision.journal import Fenced, Journal, JournalDamaged, JournalError
-from meshlab.provision.lease import Busy, Lease, runner_alive
-from meshlab.provision.records import Kind
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.cluster.journal import Fenced, Journal, JournalDamaged, JournalError
+from meshlab.provision.cluster.lease import Busy, Lease, runner_alive
+from meshlab.provision.cluster.records import Kind
+from meshlab.provision.cluster.workspace import Workspace
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_a_full_disk_is_an_error_before_the_effect(workspace: Workspace) -> None
     code = f"""
 import resource, signal, sys
 from pathlib import Path
-from meshlab.provision.journal import Journal, JournalError
-from meshlab.provision.records import Kind
+from meshlab.provision.cluster.journal import Journal, JournalError
+from meshlab.provision.cluster.records import Kind
 journal = Journal(Path({str(workspace.journal)!r}))
 journal.fence = journal.raise_fence()
 journal.add("r", "first", Kind.INTENT)
@@ -108,10 +108,10 @@ def test_a_runner_that_hangs_loses_its_lease_and_then_its_right_to_write(workspa
     code = f"""
 import sys, time
 from pathlib import Path
-from meshlab.provision.lease import Lease
-from meshlab.provision.workspace import Workspace
-from meshlab.provision.records import Kind
-from meshlab.provision.journal import Fenced
+from meshlab.provision.cluster.lease import Lease
+from meshlab.provision.cluster.workspace import Workspace
+from meshlab.provision.cluster.records import Kind
+from meshlab.provision.cluster.journal import Fenced
 with Lease(Workspace(Path({str(workspace.directory)!r})), 0.6) as journal:
     print("held", flush=True)
     sys.stdin.readline()
@@ -144,8 +144,8 @@ def test_a_killed_runner_leaves_no_stale_lock(workspace: Workspace) -> None:
     code = f"""
 import time
 from pathlib import Path
-from meshlab.provision.lease import Lease
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.cluster.lease import Lease
+from meshlab.provision.cluster.workspace import Workspace
 with Lease(Workspace(Path({str(workspace.directory)!r})), 60):
     print("held", flush=True)
     time.sleep(60)

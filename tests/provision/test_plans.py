@@ -10,17 +10,17 @@ import pytest
 
 from meshlab.live.target import DialRule, NoTarget, Target
 from meshlab.model import State, Topology
-from meshlab.provision.attempt import open_intent
 from meshlab.provision.bringup import destroy, plan_bringup
-from meshlab.provision.graph import CannotPlan
-from meshlab.provision.guard import Guard
-from meshlab.provision.histories import planned
+from meshlab.provision.cluster.tokens import client_token
+from meshlab.provision.guard.guard import Guard
 from meshlab.provision.maintenance import plan_reboot
-from meshlab.provision.operation import operation_for
-from meshlab.provision.plan import BadPlan, Plan, in_order
-from meshlab.provision.preview import preview, rows, summary
-from meshlab.provision.steps_kubernetes import differences, quantity
-from meshlab.provision.tokens import client_token
+from meshlab.provision.plan.graph import CannotPlan
+from meshlab.provision.plan.plan import BadPlan, Plan, in_order
+from meshlab.provision.plan.preview import preview, rows, summary
+from meshlab.provision.run.attempt import open_intent
+from meshlab.provision.run.histories import planned
+from meshlab.provision.steps.kubernetes import differences, quantity
+from meshlab.provision.steps.operation import operation_for
 
 
 @pytest.fixture

@@ -9,10 +9,18 @@ from test_executor import context
 from meshlab.live.secret import Secret
 from meshlab.live.target import Target
 from meshlab.provision.compare import compare
-from meshlab.provision.config_drift import config_drift
-from meshlab.provision.context import Context
-from meshlab.provision.operation import Absent, Probe, StepFailed, Unclear, Unreachable, Waiting, operation
-from meshlab.provision.plan import Action
+from meshlab.provision.plan.plan import Action
+from meshlab.provision.steps.config_drift import config_drift
+from meshlab.provision.steps.context import Context
+from meshlab.provision.steps.operation import (
+    Absent,
+    Probe,
+    StepFailed,
+    Unclear,
+    Unreachable,
+    Waiting,
+    operation,
+)
 
 
 @operation("fake.silent")

@@ -18,18 +18,18 @@ from meshlab.emulate.aws.faults import Faults
 from meshlab.live.aws.sweep import find_by_tag
 from meshlab.live.target import Target
 from meshlab.model import Firewall, FirewallRule, Topology
+from meshlab.provision.cluster.connections import Connections
+from meshlab.provision.cluster.lease import Lease
+from meshlab.provision.cluster.records import Kind, Outcome
+from meshlab.provision.cluster.strongbox import Strongbox
+from meshlab.provision.cluster.workspace import Workspace
 from meshlab.provision.compare import compare
-from meshlab.provision.connections import Connections
-from meshlab.provision.context import Context
-from meshlab.provision.executor import Executor
-from meshlab.provision.graph import CannotPlan, Draft
-from meshlab.provision.lease import Lease
-from meshlab.provision.plan import Action, Plan
-from meshlab.provision.plan_aws import aws_removal, aws_steps
-from meshlab.provision.records import Kind, Outcome
-from meshlab.provision.steps_aws import TAG
-from meshlab.provision.strongbox import Strongbox
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.plan.aws import aws_removal, aws_steps
+from meshlab.provision.plan.graph import CannotPlan, Draft
+from meshlab.provision.plan.plan import Action, Plan
+from meshlab.provision.run.executor import Executor
+from meshlab.provision.steps.aws import TAG
+from meshlab.provision.steps.context import Context
 
 
 @dataclass
@@ -191,7 +191,7 @@ def test_an_api_port_open_to_the_world_is_not_planned(account: Account, cluster:
 
 def test_two_of_one_thing_are_left_to_a_person(account: Account, cluster: Topology) -> None:
     from meshlab.live.aws.network import create_vpc
-    from meshlab.provision.steps_aws import PART
+    from meshlab.provision.steps.aws import PART
 
     workspace = Workspace.of(account.target, "hybrid")
     with Connections(account.target, "hybrid", Strongbox(workspace.strongbox, workspace.strongbox_key)) as c:

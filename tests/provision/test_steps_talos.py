@@ -16,14 +16,14 @@ from meshlab.live.secret import Secret
 from meshlab.live.target import Target
 from meshlab.model import Topology
 from meshlab.provision.bringup import plan_bringup
-from meshlab.provision.connections import TALOS_SECRETS, TALOSCONFIG
-from meshlab.provision.context import Context
+from meshlab.provision.cluster.connections import TALOS_SECRETS, TALOSCONFIG
+from meshlab.provision.cluster.records import Kind
 from meshlab.provision.maintenance import plan_reboot
-from meshlab.provision.operation import Absent, Found, Probe, Unreachable, operation_for
-from meshlab.provision.records import Kind
-from meshlab.provision.session import opened
-from meshlab.provision.step import Step
-from meshlab.provision.steps_talos import CONFIG, wanted_config
+from meshlab.provision.plan.step import Step
+from meshlab.provision.steps.context import Context
+from meshlab.provision.steps.operation import Absent, Found, Probe, Unreachable, operation_for
+from meshlab.provision.steps.session import opened
+from meshlab.provision.steps.talos import CONFIG, wanted_config
 
 SUBNET = 77
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meshlab.live.secret import Secret
-from meshlab.provision.strongbox import Strongbox, StrongboxError
+from meshlab.provision.cluster.strongbox import Strongbox, StrongboxError
 
 
 @pytest.fixture

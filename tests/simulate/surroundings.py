@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshlab.simulate.raft_world import World
+from meshlab.simulate.raft.timed.world import World
 from meshlab.simulate.tracks import Track
 
 

@@ -12,7 +12,7 @@ from meshlab.model import State, Topology
 from meshlab.model.spec import data_file, reference
 from meshlab.parameters import Parameters
 from meshlab.simulate import Fault, Prediction, Scenario, load_scenario, simulate
-from meshlab.simulate.clients import NoAnswer, _written, as_series, client_intervals
+from meshlab.simulate.layers.clients import NoAnswer, _written, as_series, client_intervals
 
 
 @cache

@@ -15,16 +15,16 @@ from meshlab.model.distribution import Distribution
 from meshlab.model.spec import reference as read_reference
 from meshlab.parameters import Parameters
 from meshlab.simulate import Fault, Scenario, simulate, standing
-from meshlab.simulate.chains import HEALTH, caught_up, made
-from meshlab.simulate.faults import apply_faults
-from meshlab.simulate.nodes import give_up_nodes
-from meshlab.simulate.overlay import Overlay as Mesh
-from meshlab.simulate.overlay import build_overlay
-from meshlab.simulate.peers import peer_state, stated
+from meshlab.simulate.layers.chains import HEALTH, caught_up, made
+from meshlab.simulate.layers.faults import apply_faults
+from meshlab.simulate.layers.nodes import give_up_nodes
+from meshlab.simulate.layers.overlay import Overlay as Mesh
+from meshlab.simulate.layers.overlay import build_overlay
+from meshlab.simulate.layers.peers import peer_state, stated
+from meshlab.simulate.layers.underlay import build_underlay
+from meshlab.simulate.layers.workloads import next_attempt
 from meshlab.simulate.streams import Streams
 from meshlab.simulate.tracks import Track
-from meshlab.simulate.underlay import build_underlay
-from meshlab.simulate.workloads import next_attempt
 
 
 @cache
@@ -263,7 +263,7 @@ def test_a_lost_controller_is_replaced_when_its_lease_is_over_and_a_short_electi
 
 def test_solana_catches_up_an_hour_in_about_an_hour_at_five_slots_a_second() -> None:
     """H: lag 9000 slots, net 2.5 slots/s; less the 128 slots of the health limit."""
-    from meshlab.simulate.workloads import _catch_up
+    from meshlab.simulate.layers.workloads import _catch_up
 
     assert _catch_up("solana", 3600.0, Parameters.defaults(), 5.0) == pytest.approx((9000 - 128) / 2.5)
     assert _catch_up("solana", 3600.0, Parameters.defaults(), 3.0) == pytest.approx((9000 - 128) / 0.5)
@@ -330,7 +330,7 @@ def test_no_blocks_are_made_in_a_halt_and_a_node_catches_up_with_a_tip_that_wait
 
 def test_only_the_network_of_a_chain_can_halt() -> None:
     from meshlab.model import InputError
-    from meshlab.simulate.checks import check_scenario
+    from meshlab.simulate.scenario.checks import check_scenario
 
     check_scenario(Scenario("x", 100.0, (Fault.halt("tron", 10.0, 20.0),)), reference())
     for name in ("vault", "worker-1"):

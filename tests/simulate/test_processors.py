@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshlab.simulate.processors import Loop, Processors, nothing
+from meshlab.simulate.groups.processors import Loop, Processors, nothing
 
 Then = Callable[[float], None]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from surroundings import calm, cut, kill
 
-from meshlab.simulate.raft_etcd import EtcdGroup
-from meshlab.simulate.raft_world import Election, Reign, World
+from meshlab.simulate.groups.etcd import EtcdGroup
+from meshlab.simulate.raft.timed.world import Election, Reign, World
 
 TICK = 0.1
 

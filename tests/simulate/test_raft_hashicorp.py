@@ -8,8 +8,8 @@ import numpy as np
 from surroundings import calm, cut, kill
 
 from meshlab.model.distribution import Distribution
-from meshlab.simulate.raft_hashicorp import HashicorpGroup
-from meshlab.simulate.raft_world import Election, Reign, World
+from meshlab.simulate.groups.hashicorp import HashicorpGroup
+from meshlab.simulate.raft.timed.world import Election, Reign, World
 from meshlab.simulate.tracks import Track
 
 

@@ -10,8 +10,8 @@ import test_raft_hashicorp as claims
 from surroundings import calm, kill
 
 from meshlab.model.distribution import Distribution
-from meshlab.simulate.raft.timers import TimerGroup
-from meshlab.simulate.raft_hashicorp import HashicorpGroup
+from meshlab.simulate.groups.hashicorp import HashicorpGroup
+from meshlab.simulate.raft.timed.timers import TimerGroup
 
 CLAIMS: list[Callable[[], None]] = [
     value for name, value in sorted(vars(claims).items()) if name.startswith("test_")

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from meshlab.model.spec import data_file
-from meshlab.simulate.run import _interrupts_held as interrupts_held
+from meshlab.simulate.run.run import _interrupts_held as interrupts_held
 
 COMMAND = (
     sys.executable, "-m", "meshlab.cli", "simulate", str(data_file("reference.yaml")),

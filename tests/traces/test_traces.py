@@ -19,9 +19,9 @@ import pytest
 
 from meshlab.model.spec import data_file, reference
 from meshlab.simulate import load_scenario, simulate
-from meshlab.simulate.raft_etcd import EtcdGroup
-from meshlab.simulate.raft_hashicorp import HashicorpGroup
-from meshlab.simulate.raft_world import World
+from meshlab.simulate.groups.etcd import EtcdGroup
+from meshlab.simulate.groups.hashicorp import HashicorpGroup
+from meshlab.simulate.raft.timed.world import World
 from meshlab.simulate.tracks import Track
 
 HERE = Path(__file__).parent

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from meshlab.cli import app
-from meshlab.validation.api_model import ApiModel
-from meshlab.validation.machine import Machine
+from meshlab.validation.api.model import ApiModel
+from meshlab.validation.etcd.machine import Machine
 from meshlab.validation.setting import Setting
 
 SCHEMA = json.loads((Path(__file__).parent / "result.schema.json").read_text())

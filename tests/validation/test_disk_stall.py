@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from meshlab.cli import app
-from meshlab.validation import disk_stall
+from meshlab.validation.etcd import disk_stall
 
 pytestmark = pytest.mark.skipif(not disk_stall.possible(), reason="needs Linux 5.5 on x86_64 or aarch64")
 WRITER = """

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from meshlab.cli import app
-from meshlab.validation.mesh_model import MeshModel
-from meshlab.validation.mesh_trials import Happening, happenings, planned, seen
+from meshlab.validation.mesh.model import MeshModel
+from meshlab.validation.mesh.trials import Happening, happenings, planned, seen
 from meshlab.validation.setting import CannotValidate, Setting
 
 SCHEMA = json.loads((Path(__file__).parent / "result.schema.json").read_text())

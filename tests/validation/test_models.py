@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meshlab.simulate.commit_latency import CommitPath, Costs, SharedMachine, put_latencies
-from meshlab.validation.commit import simulated
-from meshlab.validation.etcd_model import EtcdModel
-from meshlab.validation.machine import Machine
+from meshlab.simulate.groups.commit_latency import CommitPath, Costs, SharedMachine, put_latencies
+from meshlab.validation.etcd.commit import simulated
+from meshlab.validation.etcd.machine import Machine
+from meshlab.validation.etcd.model import EtcdModel
 from meshlab.validation.setting import Setting
-from meshlab.validation.vault_model import VaultModel
+from meshlab.validation.vault.model import VaultModel
 
 CALM = Machine(fsync=[1e-3] * 200, ask=[2e-4] * 200, put=[1e-3] * 200)
 

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from meshlab.cli import app
-from meshlab.emulate import binaries
-from meshlab.validation import disk_stall
-from meshlab.validation.etcd_trials import refuse_what_cannot_be
+from meshlab.emulate.processes import binaries
+from meshlab.validation.etcd import disk_stall
+from meshlab.validation.etcd.trials import refuse_what_cannot_be
+from meshlab.validation.mesh.wireguard_binary import wireguard_pairs
 from meshlab.validation.requests import setting_of
 from meshlab.validation.setting import CannotValidate, Setting
-from meshlab.validation.wireguard_binary import wireguard_pairs
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from meshlab.model.spec import reference
 from meshlab.planning.explore import explore
-from meshlab.views.front_plot import front_figure
+from meshlab.views.plots.front import front_figure
 
 
 def test_every_design_is_drawn_at_its_bill_and_its_downtime() -> None:

@@ -9,10 +9,11 @@ import pytest
 from ipywidgets import Widget
 
 from meshlab.model.spec import reference
-from meshlab.views import failure_panel, whatif_panel
-from meshlab.views.failure_panel import FailurePanel
-from meshlab.views.heap import set_aside
-from meshlab.views.whatif_panel import WhatIfPanel
+from meshlab.views.panels import failures as failure_panel
+from meshlab.views.panels import whatif as whatif_panel
+from meshlab.views.panels.failures import FailurePanel
+from meshlab.views.panels.parts.heap import set_aside
+from meshlab.views.panels.whatif import WhatIfPanel
 
 
 @pytest.fixture(autouse=True)

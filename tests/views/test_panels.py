@@ -16,17 +16,17 @@ from ipywidgets import Widget
 from meshlab.live.target import Target
 from meshlab.model import Interval, Lane, MeshlabError, State, Timeline, Topology
 from meshlab.model.spec import data_file, reference
-from meshlab.provision.approval import NotApproved, phrase
-from meshlab.provision.plan import Plan
-from meshlab.provision.records import Outcome
-from meshlab.provision.step import Effect
-from meshlab.views.break_panel import BreakPanel
-from meshlab.views.bringup_panel import STEP_MARKS, BringUpPanel
-from meshlab.views.failure_panel import FailurePanel
-from meshlab.views.gate import NotYet
-from meshlab.views.incident_panel import IncidentPanel
-from meshlab.views.scenario_panel import ScenarioPanel
-from meshlab.views.step_preview import Consequences, preview_html
+from meshlab.provision.cluster.approval import NotApproved, phrase
+from meshlab.provision.cluster.records import Outcome
+from meshlab.provision.plan.plan import Plan
+from meshlab.provision.plan.step import Effect
+from meshlab.views.panels.breaking import BreakPanel
+from meshlab.views.panels.bringup import STEP_MARKS, BringUpPanel
+from meshlab.views.panels.failures import FailurePanel
+from meshlab.views.panels.incident import IncidentPanel
+from meshlab.views.panels.parts.gate import NotYet
+from meshlab.views.panels.parts.step_preview import Consequences, preview_html
+from meshlab.views.panels.scenarios import ScenarioPanel
 
 RUNNER = (sys.executable, str(Path(__file__).parents[1] / "provision" / "fake_runner.py"))
 
@@ -173,8 +173,8 @@ def test_hold_is_in_the_journal_and_outlives_the_panel(
 def test_the_hold_command_for_a_shell_holds(world: World, cluster: Topology, target: Target) -> None:
     import subprocess
 
-    from meshlab.provision.journal import Journal
-    from meshlab.provision.workspace import Workspace
+    from meshlab.provision.cluster.journal import Journal
+    from meshlab.provision.cluster.workspace import Workspace
 
     target.directory.mkdir(parents=True, exist_ok=True)
     target.save(target.directory / "target.json")

@@ -7,7 +7,7 @@ import pytest
 
 from meshlab.model import Estimate, Event, Interval, Lane, State, Timeline
 from meshlab.model.spec import reference
-from meshlab.views.timeline_plot import LETTERS, default_lanes, plot_outages, plot_timeline
+from meshlab.views.plots.timeline import LETTERS, default_lanes, plot_outages, plot_timeline
 
 matplotlib.use("Agg")
 

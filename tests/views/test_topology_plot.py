@@ -21,7 +21,7 @@ from meshlab.model import Machine, State, Topology
 from meshlab.model.spec import reference
 from meshlab.model.states import SERVICES
 from meshlab.views import style
-from meshlab.views.topology_plot import plot_topology
+from meshlab.views.topology.plot import plot_topology
 
 CLUSTER = reference()
 ALL_STATES = {

@@ -16,12 +16,12 @@ from meshlab.model.spec import reference
 from meshlab.planning.report import Answers, answers
 from meshlab.planning.report.document import plain
 from meshlab.planning.report.words import money, years
-from meshlab.views.bars import interval_bar
-from meshlab.views.failure_panel import STALE, FailurePanel
-from meshlab.views.later import Later
-from meshlab.views.plan_figures import KINDS, plan_figures
-from meshlab.views.plan_files import write_plan
-from meshlab.views.whatif_panel import WhatIfPanel
+from meshlab.views.panels.failures import STALE, FailurePanel
+from meshlab.views.panels.parts.bars import interval_bar
+from meshlab.views.panels.parts.later import Later
+from meshlab.views.panels.whatif import WhatIfPanel
+from meshlab.views.plots.plan_figures import KINDS, plan_figures
+from meshlab.views.plots.plan_files import write_plan
 
 ALLOWED_S = 0.5
 """Processor seconds from a moved slider to its answer: five times what is promised, for a busy machine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshlab.availability.exact import ServiceAvailability, availability
-from meshlab.availability.structure import structure
+from meshlab.availability.exact.exact import ServiceAvailability, availability
+from meshlab.availability.exact.structure import structure
 
 __all__ = ["ServiceAvailability", "availability", "structure"]

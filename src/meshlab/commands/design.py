@@ -45,7 +45,7 @@ def show(
             raise InputError.single(
                 "--format png", "a picture needs a file to go to", "add `-o topology.png`"
             )
-        from meshlab.views.topology_plot import plot_topology
+        from meshlab.views.topology.plot import plot_topology
 
         with writing(output):
             plot_topology(topology).savefig(output, dpi=150, format="png")

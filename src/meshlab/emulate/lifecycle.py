@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from meshlab.emulate import own_loopback
-from meshlab.emulate.addresses import loopback
 from meshlab.emulate.control import CONTROL, Control, NotUp
+from meshlab.emulate.network.addresses import loopback
 from meshlab.live.target import Target, state_root
 from meshlab.model import LiveError, MeshlabError, Topology
 from meshlab.model.spec import load
@@ -175,7 +175,7 @@ def _await_end(pid: int, deadline: float) -> None:
 
 def clean(folder: Path) -> None:
     """Ends what a dead supervisor left running and removes its state directory."""
-    from meshlab.emulate import processes
+    from meshlab.emulate.processes import processes
 
     if not folder.exists():
         return
@@ -195,7 +195,7 @@ def _end_runners(folder: Path) -> None:
 
     for process in psutil.process_iter(["cmdline"]):
         argv = process.info["cmdline"] or []
-        if "meshlab.provision.runner" in argv and any(str(folder) in part for part in argv):
+        if "meshlab.provision.run.runner" in argv and any(str(folder) in part for part in argv):
             with contextlib.suppress(psutil.Error):
                 process.kill()
                 process.wait(10.0)

@@ -10,11 +10,10 @@ import socket
 import sys
 from collections.abc import Iterable
 
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.pod_spec import PodAddresses
+from meshlab.emulate.network.addresses import loopback
+from meshlab.emulate.pods.pod_spec import PodAddresses
 from meshlab.model import MeshlabError, Topology, Workload
-from meshlab.provision import manifests_chains as chains
-from meshlab.provision import manifests_vault as vault
+from meshlab.provision.manifests import chains, vault
 
 
 def needed(topology: Topology) -> list[str]:

@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meshlab.emulate.binaries import MissingBinary
 from meshlab.emulate.control import Control
-from meshlab.emulate.fabric import PortTaken
+from meshlab.emulate.network.fabric import PortTaken
+from meshlab.emulate.processes.binaries import MissingBinary
 from meshlab.emulate.world import World
 from meshlab.emulate.world_faults import Faults
 from meshlab.model import MeshlabError

@@ -11,15 +11,15 @@ from typing import Any
 from meshlab.emulate.aws.cloud import AwsCloud
 from meshlab.emulate.aws.instances import Instance, PowerHooks
 from meshlab.emulate.aws.settings import AwsSettings
-from meshlab.emulate.discovery import DiscoveryService
-from meshlab.emulate.etcd import EtcdTimers
-from meshlab.emulate.fabric import Fabric, LinkPolicy
-from meshlab.emulate.hooks import ClusterHooks
-from meshlab.emulate.machine import Machine
-from meshlab.emulate.omni import Omni
-from meshlab.emulate.pods import Pods
-from meshlab.emulate.processes import ProcessTable
-from meshlab.emulate.site import DiskSpec, Hardware, Site
+from meshlab.emulate.etcd.member import EtcdTimers
+from meshlab.emulate.kubespan.discovery import DiscoveryService
+from meshlab.emulate.network.fabric import Fabric, LinkPolicy
+from meshlab.emulate.omni.service import Omni
+from meshlab.emulate.pods.pods import Pods
+from meshlab.emulate.processes.processes import ProcessTable
+from meshlab.emulate.talos.hooks import ClusterHooks
+from meshlab.emulate.talos.machine import Machine
+from meshlab.emulate.talos.site import DiskSpec, Hardware, Site
 from meshlab.emulate.timings import Timings
 from meshlab.live.omni.reach import KEY_FILE
 from meshlab.live.omni.signature import ServiceAccount
@@ -215,7 +215,7 @@ class World:
 
     def fabric_address(self, name: str) -> str:
         """Gives the loopback address at which a machine is served."""
-        from meshlab.emulate.addresses import loopback
+        from meshlab.emulate.network.addresses import loopback
 
         return loopback(self.topology.machine(name).address)
 

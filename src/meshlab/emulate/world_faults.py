@@ -7,8 +7,8 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from meshlab.emulate.fabric import LinkPolicy
-from meshlab.emulate.machine_request import Request
+from meshlab.emulate.network.fabric import LinkPolicy
+from meshlab.emulate.talos.request import Request
 from meshlab.emulate.world import World
 from meshlab.model import Discovery, MeshlabError, Orchestrator
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from meshlab.incident.explain import Explanation, Progress, explain
+from meshlab.incident.explain.explain import Explanation, Progress, explain
+from meshlab.incident.explain.replay import Replay, replay
 from meshlab.incident.record import Incident
-from meshlab.incident.replay import Replay, replay
-from meshlab.incident.report import Report, build_report
+from meshlab.incident.report.document import Report, build_report
 from meshlab.parameters import Parameters
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from meshlab.incident.etcd_log import etcd_rows
-from meshlab.incident.event_rows import journal_rows, kubernetes_rows, talos_rows
-from meshlab.incident.observed import observed
-from meshlab.incident.rows import Row, events, ordered, read_rows, write_rows
-from meshlab.incident.samples import Samples, read_samples
+from meshlab.incident.evidence.etcd_log import etcd_rows
+from meshlab.incident.evidence.event_rows import journal_rows, kubernetes_rows, talos_rows
+from meshlab.incident.evidence.rows import Row, events, ordered, read_rows, write_rows
+from meshlab.incident.observe.observed import observed
+from meshlab.incident.observe.samples import Samples, read_samples
 from meshlab.model import InputError, Timeline, Topology
 from meshlab.model.spec import dump, load
 

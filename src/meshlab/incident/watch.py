@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from meshlab.incident.collect import collect
-from meshlab.incident.connections import Connections, connect
-from meshlab.incident.observed import observed
-from meshlab.incident.observer import Observer, Progress
+from meshlab.incident.evidence.collect import collect
+from meshlab.incident.observe.connections import Connections, connect
+from meshlab.incident.observe.observed import observed
+from meshlab.incident.observe.observer import Observer, Progress
 from meshlab.incident.record import SAMPLES, Incident, ingest
 from meshlab.live.target import Target
 from meshlab.model import State, Timeline, Topology
-from meshlab.provision.strongbox import Strongbox
-from meshlab.provision.workspace import Workspace
+from meshlab.provision.cluster.strongbox import Strongbox
+from meshlab.provision.cluster.workspace import Workspace
 
 
 def watch(

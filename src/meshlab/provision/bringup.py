@@ -7,15 +7,15 @@ from typing import Literal
 
 from meshlab.live.target import Target
 from meshlab.model import Topology
-from meshlab.provision.attach import unfinished
 from meshlab.provision.compare import compare
-from meshlab.provision.graph import CannotPlan, Draft, check
-from meshlab.provision.plan import CHANGING, Action, Plan, Purpose, in_order
-from meshlab.provision.plan_aws import aws_removal, aws_steps
-from meshlab.provision.plan_machines import machine_removal, machine_steps
-from meshlab.provision.plan_workloads import cloud_objects_removal, workload_steps
-from meshlab.provision.session import opened
-from meshlab.provision.step import Step
+from meshlab.provision.plan.aws import aws_removal, aws_steps
+from meshlab.provision.plan.graph import CannotPlan, Draft, check
+from meshlab.provision.plan.machines import machine_removal, machine_steps
+from meshlab.provision.plan.plan import CHANGING, Action, Plan, Purpose, in_order
+from meshlab.provision.plan.step import Step
+from meshlab.provision.plan.workloads import cloud_objects_removal, workload_steps
+from meshlab.provision.run.attach import unfinished
+from meshlab.provision.steps.session import opened
 
 Mode = Literal["direct", "omni"]
 

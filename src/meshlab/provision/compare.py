@@ -5,9 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from meshlab.provision.context import Context
-from meshlab.provision.journal import Journal
-from meshlab.provision.operation import (
+from meshlab.provision.cluster.journal import Journal
+from meshlab.provision.cluster.records import SETTLED
+from meshlab.provision.plan.plan import Action, Plan
+from meshlab.provision.plan.step import Step
+from meshlab.provision.steps.context import Context
+from meshlab.provision.steps.operation import (
     Absent,
     Found,
     Operation,
@@ -18,9 +21,6 @@ from meshlab.provision.operation import (
     Unreachable,
     operation_for,
 )
-from meshlab.provision.plan import Action, Plan
-from meshlab.provision.records import SETTLED
-from meshlab.provision.step import Step
 
 LOOKERS = 8
 
@@ -61,7 +61,7 @@ def compare(plan: Plan, context: Context, journal: Journal | None = None) -> Pla
 
 def operation_changes(step: Step) -> bool:
     """Says whether a step's operation has an effect of its own, or only waits for one."""
-    from meshlab.provision.operation import Waiting
+    from meshlab.provision.steps.operation import Waiting
 
     return not isinstance(operation_for(step), Waiting)
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from meshlab.live.target import Target
 from meshlab.model import Machine, State, Topology
-from meshlab.provision import manifests_chains as chains
-from meshlab.provision import manifests_vault as vault
-from meshlab.provision.attach import unfinished
-from meshlab.provision.graph import Draft
-from meshlab.provision.plan import Action, Plan
-from meshlab.provision.session import opened
-from meshlab.provision.step import Effect
+from meshlab.provision.manifests import chains, vault
+from meshlab.provision.plan.graph import Draft
+from meshlab.provision.plan.plan import Action, Plan
+from meshlab.provision.plan.step import Effect
+from meshlab.provision.run.attach import unfinished
+from meshlab.provision.steps.session import opened
 
 
 def plan_reboot(

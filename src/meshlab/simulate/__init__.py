@@ -5,12 +5,12 @@ faults → underlay → overlay → quorums → control plane → workloads → 
 
 from __future__ import annotations
 
-from meshlab.simulate.objectives import ServiceOutlook
-from meshlab.simulate.prediction import Prediction
-from meshlab.simulate.run import simulate
-from meshlab.simulate.scenario import Fault, Scenario
-from meshlab.simulate.scenario_file import load_scenario, parse_scenario
-from meshlab.simulate.standing import standing
+from meshlab.simulate.layers.objectives import ServiceOutlook
+from meshlab.simulate.run.prediction import Prediction
+from meshlab.simulate.run.run import simulate
+from meshlab.simulate.run.standing import standing
+from meshlab.simulate.scenario.file import load_scenario, parse_scenario
+from meshlab.simulate.scenario.scenario import Fault, Scenario
 
 __all__ = [
     "Fault",

@@ -15,15 +15,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from meshlab.validation import api_trials, commit, etcd_trials, mesh_trials, vault_trials
-from meshlab.validation.api_model import ApiModel
-from meshlab.validation.etcd_model import SIMULATED, EtcdModel
-from meshlab.validation.machine import Machine, ProcessorUse, description, measured
-from meshlab.validation.mesh_model import MeshModel
+from meshlab.validation.api import trials as api_trials
+from meshlab.validation.api.model import ApiModel
+from meshlab.validation.etcd import commit
+from meshlab.validation.etcd import trials as etcd_trials
+from meshlab.validation.etcd.machine import Machine, ProcessorUse, description, measured
+from meshlab.validation.etcd.model import SIMULATED, EtcdModel
+from meshlab.validation.mesh import trials as mesh_trials
+from meshlab.validation.mesh.model import MeshModel
+from meshlab.validation.mesh.wireguard_binary import wireguard_version
 from meshlab.validation.setting import Setting
 from meshlab.validation.statistics import compare, quantiles, share
-from meshlab.validation.vault_model import VaultModel
-from meshlab.validation.wireguard_binary import wireguard_version
+from meshlab.validation.vault import trials as vault_trials
+from meshlab.validation.vault.model import VaultModel
 
 SCHEMA = 1
 NOTHING = Machine([], [], [])
@@ -119,13 +123,13 @@ def versions(setting: Setting) -> dict[str, str]:
     """The versions of meshlab and of the programs that were run."""
     from importlib.metadata import version
 
-    from meshlab.emulate import binaries
+    from meshlab.emulate.processes import binaries
 
     found = {"meshlab": version("meshlab")}
     if setting.system == "mesh":
         return found | {"wireguard-go": wireguard_version()}
     if setting.system == "api":
-        from meshlab.emulate.kubernetes.real import available, described
+        from meshlab.emulate.kubernetes.real.server import available, described
 
         found["API server"] = described(available() if setting.server == "kube-apiserver" else None)
     name = "bao" if setting.system == "vault" else "etcd"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshlab.emulate import binaries
+from meshlab.emulate.processes import binaries
 from meshlab.model.units import UnitError, parse
 from meshlab.validation.setting import CannotValidate, Setting
 
@@ -66,7 +66,7 @@ def _refuse_idle(system: str, told: dict[str, Any]) -> None:
 
 def _server(asked: str) -> str:
     """The API server that was asked for; unless told, the real one if it is there."""
-    from meshlab.emulate.kubernetes.real import available
+    from meshlab.emulate.kubernetes.real.server import available
 
     if asked == "kube-apiserver":
         binaries.find(asked)

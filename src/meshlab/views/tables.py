@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
-from meshlab.incident.report import Table
+from meshlab.incident.report.document import Table
 from meshlab.model.units import duration, size
-from meshlab.provision.preview import duration as how_long
+from meshlab.provision.plan.preview import duration as how_long
 
 if TYPE_CHECKING:
-    from meshlab.incident.explain import Explanation
-    from meshlab.incident.replay import Outage
-    from meshlab.incident.report import Report
+    from meshlab.incident.explain.explain import Explanation
+    from meshlab.incident.explain.replay import Outage
+    from meshlab.incident.report.document import Report
     from meshlab.model.review import Finding
     from meshlab.planning import Fit
     from meshlab.planning.advise import Advice
     from meshlab.planning.latency import Latency
     from meshlab.planning.report import Report as CapacityPlan
-    from meshlab.provision.plan import Plan
+    from meshlab.provision.plan.plan import Plan
     from meshlab.simulate import Prediction
 
 

@@ -11,7 +11,7 @@ from awslab import client
 
 from meshlab.emulate.aws.cloud import AwsCloud
 from meshlab.emulate.aws.settings import INSTANT, AwsSettings
-from meshlab.emulate.processes import ProcessTable, leftovers
+from meshlab.emulate.processes.processes import ProcessTable, leftovers
 
 
 def test_the_cloud_in_a_process_table_ends_with_nothing_running(tmp_path: Path) -> None:

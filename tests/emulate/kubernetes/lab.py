@@ -15,16 +15,16 @@ from typing import Any, TypeVar
 
 import pki
 
-from meshlab.emulate.addresses import free_port
-from meshlab.emulate.binaries import find
-from meshlab.emulate.etcd_client import EtcdClient
-from meshlab.emulate.kubernetes.apiserver import ApiServer, dial_loopback
-from meshlab.emulate.kubernetes.client import BalancerTimes, KubeClient
+from meshlab.emulate.etcd.client import EtcdClient
+from meshlab.emulate.kubernetes.client.client import BalancerTimes, KubeClient
+from meshlab.emulate.kubernetes.client.leader import ElectionTimes
 from meshlab.emulate.kubernetes.controllers.managers import Controllers, ManagerTimes
 from meshlab.emulate.kubernetes.controllers.nodelifecycle import NodeTimes
-from meshlab.emulate.kubernetes.etcd_storage import EtcdStorage
-from meshlab.emulate.kubernetes.kubelet import Kubelet, KubeletTimes, KubeletTls, NodeFacts
-from meshlab.emulate.kubernetes.leader import ElectionTimes
+from meshlab.emulate.kubernetes.node.kubelet import Kubelet, KubeletTimes, KubeletTls, NodeFacts
+from meshlab.emulate.kubernetes.server.apiserver import ApiServer, dial_loopback
+from meshlab.emulate.kubernetes.storage.etcd_store import EtcdStorage
+from meshlab.emulate.network.addresses import free_port
+from meshlab.emulate.processes.binaries import find
 from own_addresses import dialled, network
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from meshlab.emulate.kubernetes.apiserver import ServingTls, load_pair
+from meshlab.emulate.kubernetes.server.apiserver import ServingTls, load_pair
 
 
 @dataclass(frozen=True)

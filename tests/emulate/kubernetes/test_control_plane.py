@@ -8,12 +8,12 @@ from pathlib import Path
 from lab import QUICK, QUICK_BALANCER, Lab, wait_for
 from pki import authority
 
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.etcd_client import EtcdClient
-from meshlab.emulate.fabric import Fabric
-from meshlab.emulate.kubernetes.apiserver import ApiServer
+from meshlab.emulate.etcd.client import EtcdClient
 from meshlab.emulate.kubernetes.control_plane import ControlPlane, ControlPlaneTls, Pair
-from meshlab.emulate.kubernetes.etcd_storage import EtcdStorage
+from meshlab.emulate.kubernetes.server.apiserver import ApiServer
+from meshlab.emulate.kubernetes.storage.etcd_store import EtcdStorage
+from meshlab.emulate.network.addresses import loopback
+from meshlab.emulate.network.fabric import Fabric
 from own_addresses import network
 
 ADDRESS = f"{network(3)}.20.1"

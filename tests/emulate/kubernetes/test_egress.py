@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pki import authority
 
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.fabric import Fabric
-from meshlab.emulate.kubernetes.egress import EgressProxy
+from meshlab.emulate.kubernetes.real.egress import EgressProxy
+from meshlab.emulate.network.addresses import loopback
+from meshlab.emulate.network.fabric import Fabric
 from own_addresses import network
 
 MASTER = f"{network(3)}.21.1"

@@ -12,8 +12,8 @@ import manifests
 import pytest
 from lab import Lab, ready, wait_for
 
-from meshlab.emulate.kubernetes.client import KubeError
-from meshlab.emulate.kubernetes.registry import resource_named
+from meshlab.emulate.kubernetes.client.client import KubeError
+from meshlab.emulate.kubernetes.storage.registry import resource_named
 
 
 @pytest.fixture

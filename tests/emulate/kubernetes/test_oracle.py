@@ -11,8 +11,8 @@ import manifests
 import pytest
 from lab import Lab
 
-from meshlab.emulate.kubernetes.real import ApiServerProcess, EtcdAccess, available
-from meshlab.emulate.processes import ProcessTable
+from meshlab.emulate.kubernetes.real.server import ApiServerProcess, EtcdAccess, available
+from meshlab.emulate.processes.processes import ProcessTable
 
 pytestmark = pytest.mark.skipif(
     available() is None,

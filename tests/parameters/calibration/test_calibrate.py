@@ -149,12 +149,12 @@ def test_a_scrape_of_nobody_knows_whom_and_nothing_at_all_are_refused(tmp_path: 
 
 
 def test_a_runs_journal_gives_its_steps_durations_and_leaves_out_what_was_tried_twice(tmp_path: Path) -> None:
-    from meshlab.commands.evidence import gather
-    from meshlab.provision.journal import Journal
-    from meshlab.provision.plan import Plan
-    from meshlab.provision.records import Kind
-    from meshlab.provision.step import Effect, Step
-    from meshlab.provision.workspace import Workspace
+    from meshlab.commands.trust.evidence import gather
+    from meshlab.provision.cluster.journal import Journal
+    from meshlab.provision.cluster.records import Kind
+    from meshlab.provision.cluster.workspace import Workspace
+    from meshlab.provision.plan.plan import Plan
+    from meshlab.provision.plan.step import Effect, Step
 
     def step(name: str, *effects: Effect) -> Step:
         return Step(
@@ -217,7 +217,7 @@ def test_importing_the_command_loads_no_heavy_package() -> None:
     import subprocess
 
     code = (
-        "import sys, meshlab.commands.calibration, meshlab.parameters.calibration.calibrate; "
+        "import sys, meshlab.commands.trust.calibration, meshlab.parameters.calibration.calibrate; "
         "print(sorted({'numpy', 'scipy', 'pandas', 'prometheus_client'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -241,7 +241,7 @@ def test_what_the_simulator_was_given_comes_back_from_its_own_histories() -> Non
 
 
 def test_an_incidents_folder_is_evidence(tmp_path: Path) -> None:
-    from meshlab.commands.evidence import gather
+    from meshlab.commands.trust.evidence import gather
 
     folder = tmp_path / "night"
     folder.mkdir()
@@ -256,7 +256,7 @@ def test_an_incidents_folder_is_evidence(tmp_path: Path) -> None:
 
 
 def test_two_scrapes_of_one_machine_are_taken_for_before_and_after(tmp_path: Path) -> None:
-    from meshlab.commands.evidence import gather
+    from meshlab.commands.trust.evidence import gather
 
     early, late = tmp_path / "master-1.prom", tmp_path / "master-1-later.prom"
     early.write_text("# scraped at: 1000\nprocess_start_time_seconds 500\nx_total 5\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from statistics import median
 
 import pytest
 
-from meshlab.emulate import binaries
+from meshlab.emulate.processes import binaries
 from meshlab.model.spec import reference
 from meshlab.parameters import Parameters
 from meshlab.parameters.calibration.etcd import WAL_FSYNC, learn_etcd

@@ -12,7 +12,8 @@ from scipy import stats
 
 from meshlab.model.distribution import Distribution
 from meshlab.model.errors import InputError
-from meshlab.simulate.failovers import (
+from meshlab.simulate.groups.etcd import EtcdGroup
+from meshlab.simulate.groups.failovers import (
     FAULTS,
     Failovers,
     GroupFault,
@@ -21,8 +22,7 @@ from meshlab.simulate.failovers import (
     failovers,
 )
 from meshlab.simulate.kernels.compiling import cache_folder
-from meshlab.simulate.raft_etcd import EtcdGroup
-from meshlab.simulate.raft_world import World
+from meshlab.simulate.raft.timed.world import World
 from meshlab.simulate.tracks import Track
 
 DELAY, FSYNC = 0.0005, 0.002

@@ -9,8 +9,8 @@ import pytest
 
 from meshlab.simulate.raft.messages import Entry, Kind, Message
 from meshlab.simulate.raft.settings import Settings
-from meshlab.simulate.raft.timed import TimedGroup
-from meshlab.simulate.raft_world import World
+from meshlab.simulate.raft.timed.timed import TimedGroup
+from meshlab.simulate.raft.timed.world import World
 from meshlab.simulate.tracks import Track
 
 RULES = Settings(election=10, prevote=True, check_quorum=True, max_inflight=512, step_down_on_removal=True)

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meshlab.simulate.raft.settings import Settings
-from meshlab.simulate.raft.timed import TimedGroup
-from meshlab.simulate.raft.timers import TimerGroup
-from meshlab.simulate.raft_world import World
+from meshlab.simulate.raft.timed.timed import TimedGroup
+from meshlab.simulate.raft.timed.timers import TimerGroup
+from meshlab.simulate.raft.timed.world import World
 from meshlab.simulate.tracks import Track
 
 TROUBLE, HORIZON = 120.0, 400.0

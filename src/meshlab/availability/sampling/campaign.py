@@ -43,7 +43,7 @@ def chunks(task: Task[T], workers: int = 1, scheduler: str = "") -> Generator[T,
     if workers < 1:
         raise InputError.single("--workers", f"{workers} workers do nothing", "give 1 or more")
     if scheduler:
-        from meshlab.simulate.cluster import spread
+        from meshlab.simulate.run.cluster import spread
 
         for several in spread(partial(_several, task), _blocks(), scheduler):
             yield from several

@@ -113,9 +113,9 @@ def mesh_of(topology: Topology, needs: tuple[Need, ...], *, tunnel_down: float) 
     """
     from itertools import combinations
 
-    from meshlab.availability.formula import AnyOf, events
-    from meshlab.availability.rates import rates, steady
-    from meshlab.availability.structure import machine, way
+    from meshlab.availability.exact.structure import machine, way
+    from meshlab.availability.trees.formula import AnyOf, events
+    from meshlab.availability.trees.rates import rates, steady
 
     known = steady(rates(topology))
     down: dict[str, float] = {}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meshlab.availability.circuit import Circuit
-from meshlab.availability.simplify import without_unused
+from meshlab.availability.trees.circuit import Circuit
+from meshlab.availability.trees.simplify import without_unused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,7 +19,7 @@ from meshlab.model.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from meshlab.availability.circuit import Circuit
+    from meshlab.availability.trees.circuit import Circuit
     from meshlab.model import Distribution, Reliability
 
 CHUNK = 256  # histories

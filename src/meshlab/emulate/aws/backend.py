@@ -18,7 +18,7 @@ from meshlab.emulate.aws.images import catalogue
 if TYPE_CHECKING:
     import aiohttp
 
-    from meshlab.emulate.processes import ProcessTable
+    from meshlab.emulate.processes.processes import ProcessTable
 
 _START_DEADLINE_S = 60.0
 _HOP_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "expect", "accept-encoding")
@@ -67,7 +67,7 @@ class MotoBackend:
         """
         import aiohttp
 
-        from meshlab.emulate.processes import ProcessTable
+        from meshlab.emulate.processes.processes import ProcessTable
 
         self._dir = self._given_dir or Path(tempfile.mkdtemp(prefix="meshlab-aws-"))
         self._dir.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ from meshlab.emulate.aws.wire import AwsFault, Call, Reply
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from meshlab.emulate.processes import ProcessTable
+    from meshlab.emulate.processes.processes import ProcessTable
 
 _LOG = logging.getLogger(__name__)
 _EC2_RULES = {**NETWORK_RULES, **LAUNCH_RULES}

@@ -6,11 +6,11 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from meshlab.emulate.addresses import loopback
-from meshlab.emulate.etcd import Exposure
-from meshlab.emulate.kubernetes.apiserver import ServingTls, load_pair
-from meshlab.emulate.kubernetes.client import BalancerTimes, KubeClient
+from meshlab.emulate.etcd.member import Exposure
+from meshlab.emulate.kubernetes.client.client import BalancerTimes, KubeClient
 from meshlab.emulate.kubernetes.controllers.managers import Controllers, ManagerTimes
+from meshlab.emulate.kubernetes.server.apiserver import ServingTls, load_pair
+from meshlab.emulate.network.addresses import loopback
 
 API_PORT = 6443
 

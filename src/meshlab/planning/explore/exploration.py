@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from meshlab.availability.structure import structure
+from meshlab.availability.exact.structure import structure
 from meshlab.model import Estimate, InputError, Topology, UnknownComponent
 from meshlab.planning.explore.designs import Design, designs
 from meshlab.planning.explore.dimensions import DIMENSIONS, dimensions

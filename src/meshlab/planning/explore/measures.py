@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from meshlab.availability.formula import Formula
-from meshlab.availability.rates import rates, sampled, steady
-from meshlab.availability.structure import structure
+from meshlab.availability.exact.structure import structure
+from meshlab.availability.trees.formula import Formula
+from meshlab.availability.trees.rates import rates, sampled, steady
 from meshlab.model import MachineGroup, Topology
 from meshlab.planning.capacity.draws import Worlds
 from meshlab.planning.capacity.forecast import first_exhausted
@@ -111,8 +111,8 @@ class Measurer:
     def _downtime(self, topology: Topology) -> dict[str, Downtime]:
         import numpy as np
 
-        from meshlab.availability.evaluate import probabilities
-        from meshlab.availability.exact import service_diagrams
+        from meshlab.availability.exact.evaluate import probabilities
+        from meshlab.availability.exact.exact import service_diagrams
 
         point, worlds = steady(rates(topology)), sampled(topology, seed=self.seed)
         found = {}

@@ -85,7 +85,7 @@ def _choice(
 ) -> Choice:
     import numpy as np
 
-    from meshlab.simulate.failovers import GroupSettings, failovers
+    from meshlab.simulate.groups.failovers import GroupSettings, failovers
 
     voters = group.voters
     delays = {

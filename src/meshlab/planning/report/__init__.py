@@ -5,8 +5,8 @@ from __future__ import annotations
 from meshlab.planning.report.answers import STEPS, Answers, answers
 from meshlab.planning.report.build import capacity_plan
 from meshlab.planning.report.document import Figure, Report, Section, Sentence, Source, Table, numbered
-from meshlab.planning.report.html import html
-from meshlab.planning.report.markdown import markdown
+from meshlab.planning.report.pages.html import html
+from meshlab.planning.report.pages.markdown import markdown
 
 __all__ = [
     "STEPS",

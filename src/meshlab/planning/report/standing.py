@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from meshlab.availability.exact import MINUTES_PER_YEAR
+from meshlab.availability.exact.exact import MINUTES_PER_YEAR
 from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
 from meshlab.planning.report.document import (
@@ -23,7 +23,7 @@ from meshlab.planning.report.sources import Sources
 
 if TYPE_CHECKING:
     from meshlab.availability import ServiceAvailability
-    from meshlab.availability.minimal import RankedCutSet
+    from meshlab.availability.diagrams.minimal import RankedCutSet
 
 _SHOWN = 3
 

@@ -6,11 +6,11 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
-from meshlab.emulate.kubernetes import meta
-from meshlab.emulate.kubernetes.client import KubeClient, KubeError
-from meshlab.emulate.kubernetes.informer import Informer, Informers
-from meshlab.emulate.kubernetes.resources import BY_PATH
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.client.client import KubeClient, KubeError
+from meshlab.emulate.kubernetes.client.informer import Informer, Informers
+from meshlab.emulate.kubernetes.objects import meta
+from meshlab.emulate.kubernetes.objects.resources import BY_PATH
+from meshlab.emulate.kubernetes.objects.status import Object
 
 log = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from meshlab.emulate.kubernetes import meta
-from meshlab.emulate.kubernetes.client import KubeError
+from meshlab.emulate.kubernetes.client.client import KubeError
+from meshlab.emulate.kubernetes.client.informer import Informers
 from meshlab.emulate.kubernetes.controllers.base import Controller
-from meshlab.emulate.kubernetes.informer import Informers
-from meshlab.emulate.kubernetes.resources import BY_PATH, Resource, stored
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.objects import meta
+from meshlab.emulate.kubernetes.objects.resources import BY_PATH, Resource, stored
+from meshlab.emulate.kubernetes.objects.status import Object
 
 PODS = BY_PATH[("", "v1", "pods")]
 NAMESPACES = BY_PATH[("", "v1", "namespaces")]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 
-from meshlab.emulate.kubernetes import meta, selectors
+from meshlab.emulate.kubernetes.client.informer import Informers
 from meshlab.emulate.kubernetes.controllers.base import Controller, set_condition
-from meshlab.emulate.kubernetes.informer import Informers
-from meshlab.emulate.kubernetes.resources import BY_PATH
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.objects import meta, selectors
+from meshlab.emulate.kubernetes.objects.resources import BY_PATH
+from meshlab.emulate.kubernetes.objects.status import Object
 
 BUDGETS = BY_PATH[("policy", "v1", "poddisruptionbudgets")]
 _FORGET_S = 120.0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from meshlab.emulate.kubernetes import meta, selectors
-from meshlab.emulate.kubernetes.client import KubeError
+from meshlab.emulate.kubernetes.client.client import KubeError
+from meshlab.emulate.kubernetes.client.informer import Informers
 from meshlab.emulate.kubernetes.controllers.base import Controller, owner_reference
-from meshlab.emulate.kubernetes.informer import Informers
-from meshlab.emulate.kubernetes.resources import BY_PATH
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.objects import meta, selectors
+from meshlab.emulate.kubernetes.objects.resources import BY_PATH
+from meshlab.emulate.kubernetes.objects.status import Object
 
 ENDPOINTS = BY_PATH[("", "v1", "endpoints")]
 SLICES = BY_PATH[("discovery.k8s.io", "v1", "endpointslices")]

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from meshlab.emulate.kubernetes.client import KubeClient
+from meshlab.emulate.kubernetes.client.client import KubeClient
+from meshlab.emulate.kubernetes.client.informer import Informers
+from meshlab.emulate.kubernetes.client.leader import ElectionTimes, Elector
 from meshlab.emulate.kubernetes.controllers.base import Controller
 from meshlab.emulate.kubernetes.controllers.cleanup import GarbageCollector, Namespaces, PodGarbage
 from meshlab.emulate.kubernetes.controllers.disruption import Disruption
@@ -16,8 +18,6 @@ from meshlab.emulate.kubernetes.controllers.replicas import DaemonSets, Deployme
 from meshlab.emulate.kubernetes.controllers.scheduler import Scheduler
 from meshlab.emulate.kubernetes.controllers.statefulset import StatefulSets
 from meshlab.emulate.kubernetes.controllers.volumes import VolumeBinder
-from meshlab.emulate.kubernetes.informer import Informers
-from meshlab.emulate.kubernetes.leader import ElectionTimes, Elector
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from meshlab.emulate.kubernetes import meta
-from meshlab.emulate.kubernetes.client import KubeError
+from meshlab.emulate.kubernetes.client.client import KubeError
+from meshlab.emulate.kubernetes.client.informer import Informers
 from meshlab.emulate.kubernetes.controllers.base import Controller, Recorder, log, set_condition
 from meshlab.emulate.kubernetes.controllers.scheduling import node_labels
-from meshlab.emulate.kubernetes.informer import Informers
-from meshlab.emulate.kubernetes.resources import BY_PATH
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.objects import meta
+from meshlab.emulate.kubernetes.objects.resources import BY_PATH
+from meshlab.emulate.kubernetes.objects.status import Object
 
 NODES = BY_PATH[("", "v1", "nodes")]
 PODS = BY_PATH[("", "v1", "pods")]

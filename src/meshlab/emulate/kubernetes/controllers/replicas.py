@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 
-from meshlab.emulate.kubernetes import meta, selectors
+from meshlab.emulate.kubernetes.client.informer import Informers
 from meshlab.emulate.kubernetes.controllers.base import (
     Controller,
     Recorder,
@@ -15,9 +15,9 @@ from meshlab.emulate.kubernetes.controllers.base import (
 )
 from meshlab.emulate.kubernetes.controllers.scheduling import Cluster, fit
 from meshlab.emulate.kubernetes.controllers.statefulset import template_hash
-from meshlab.emulate.kubernetes.informer import Informers
-from meshlab.emulate.kubernetes.resources import BY_PATH
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.objects import meta, selectors
+from meshlab.emulate.kubernetes.objects.resources import BY_PATH
+from meshlab.emulate.kubernetes.objects.status import Object
 
 DEPLOYMENTS = BY_PATH[("apps", "v1", "deployments")]
 REPLICA_SETS = BY_PATH[("apps", "v1", "replicasets")]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from meshlab.emulate.kubernetes import meta
-from meshlab.emulate.kubernetes.client import STRATEGIC, KubeError
+from meshlab.emulate.kubernetes.client.client import STRATEGIC, KubeError
+from meshlab.emulate.kubernetes.client.informer import Informers
 from meshlab.emulate.kubernetes.controllers.base import Controller, Recorder
 from meshlab.emulate.kubernetes.controllers.scheduling import Cluster, Fit, failure_message, fit, pod_problem
-from meshlab.emulate.kubernetes.informer import Informers
-from meshlab.emulate.kubernetes.resources import BY_PATH
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.objects import meta
+from meshlab.emulate.kubernetes.objects.resources import BY_PATH
+from meshlab.emulate.kubernetes.objects.status import Object
 
 PODS = BY_PATH[("", "v1", "pods")]
 VOLUMES = BY_PATH[("", "v1", "persistentvolumes")]

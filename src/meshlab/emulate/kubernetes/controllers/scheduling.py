@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from meshlab.emulate.kubernetes import meta, selectors
-from meshlab.emulate.kubernetes.defaults import containers
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.objects import meta, selectors
+from meshlab.emulate.kubernetes.objects.defaults import containers
+from meshlab.emulate.kubernetes.objects.status import Object
 
 HOSTNAME = "kubernetes.io/hostname"
 

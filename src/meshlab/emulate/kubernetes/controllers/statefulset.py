@@ -7,12 +7,12 @@ import hashlib
 import json
 import re
 
-from meshlab.emulate.kubernetes import meta
-from meshlab.emulate.kubernetes.client import KubeError
+from meshlab.emulate.kubernetes.client.client import KubeError
+from meshlab.emulate.kubernetes.client.informer import Informers
 from meshlab.emulate.kubernetes.controllers.base import Controller, Recorder, is_owned_by, owner_reference
-from meshlab.emulate.kubernetes.informer import Informers
-from meshlab.emulate.kubernetes.resources import BY_PATH
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.objects import meta
+from meshlab.emulate.kubernetes.objects.resources import BY_PATH
+from meshlab.emulate.kubernetes.objects.status import Object
 
 SETS = BY_PATH[("apps", "v1", "statefulsets")]
 PODS = BY_PATH[("", "v1", "pods")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from meshlab.emulate.kubernetes import meta
+from meshlab.emulate.kubernetes.client.informer import Informers
 from meshlab.emulate.kubernetes.controllers.base import Controller, Recorder
 from meshlab.emulate.kubernetes.controllers.scheduling import claim_names, volume_fits, waits_for_consumer
-from meshlab.emulate.kubernetes.informer import Informers
-from meshlab.emulate.kubernetes.resources import BY_PATH
-from meshlab.emulate.kubernetes.status import Object
+from meshlab.emulate.kubernetes.objects import meta
+from meshlab.emulate.kubernetes.objects.resources import BY_PATH
+from meshlab.emulate.kubernetes.objects.status import Object
 
 VOLUMES = BY_PATH[("", "v1", "persistentvolumes")]
 CLAIMS = BY_PATH[("", "v1", "persistentvolumeclaims")]

@@ -1,0 +1,1 @@
+"""Decision diagrams: orders, modules, nodes, minimal cut sets."""

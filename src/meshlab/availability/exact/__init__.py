@@ -1,0 +1,1 @@
+"""Exact availability: the structure function solved, its importances, bounds and counts."""

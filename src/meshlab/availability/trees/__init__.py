@@ -1,0 +1,1 @@
+"""Formulas, circuits and fault trees, before anything is solved."""

@@ -1,0 +1,1 @@
+"""The Open-PSA model exchange format, read and written."""

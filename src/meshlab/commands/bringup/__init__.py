@@ -1,0 +1,1 @@
+"""The second job: plan, apply, destroy, drift, hold."""

@@ -1,0 +1,1 @@
+"""The first job: availability, latency, room, cost, designs explored, the report."""

@@ -1,0 +1,1 @@
+"""Holding the model against the real thing: validate and calibrate."""

@@ -1,0 +1,1 @@
+"""Clients of the API server: calls, informers, leader leases."""

@@ -1,0 +1,1 @@
+"""What runs on a node: the kubelet, its pods' status and mounts."""

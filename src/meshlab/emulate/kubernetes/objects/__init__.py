@@ -1,0 +1,1 @@
+"""Kubernetes objects by themselves: kinds, schemas, defaults, validation, patches, their wire forms."""

@@ -1,0 +1,1 @@
+"""A real kube-apiserver in place of the stand-in, and its way to nodes and pods."""

@@ -1,0 +1,1 @@
+"""The API server: REST, identity, discovery, streams, watches."""

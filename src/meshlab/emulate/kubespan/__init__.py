@@ -1,0 +1,1 @@
+"""KubeSpan: identities, peers, their handshakes, and the discovery service that introduces them."""

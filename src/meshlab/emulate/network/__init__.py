@@ -1,0 +1,1 @@
+"""The network between the machines: relays over loopback addresses that delay, lose, limit and cut."""

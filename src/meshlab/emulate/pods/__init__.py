@@ -1,0 +1,1 @@
+"""Pods: what stands in for each container, its probes, its files and its process."""

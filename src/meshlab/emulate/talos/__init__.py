@@ -1,0 +1,1 @@
+"""A Talos machine: its state, its etcd, its identity, and the world it lives in."""

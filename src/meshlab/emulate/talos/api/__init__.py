@@ -1,0 +1,1 @@
+"""The Talos API of one machine: a gRPC server with mTLS, one file per group of calls."""

@@ -1,0 +1,1 @@
+"""What was recorded elsewhere: collected, read line by line, laid on one clock."""

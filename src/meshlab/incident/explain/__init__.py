@@ -1,0 +1,1 @@
+"""From what was seen to why: candidates, the simulator beside each, their ranking, the reasons."""

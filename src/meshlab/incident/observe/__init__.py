@@ -1,0 +1,1 @@
+"""Watching a cluster: probes, samples, and the Timeline that they amount to."""

@@ -1,0 +1,1 @@
+"""The guard: what a step would do to the raft groups, judged before it is done."""

@@ -1,0 +1,1 @@
+"""The Kubernetes objects that the plan applies: storage, Vault, chain nodes."""

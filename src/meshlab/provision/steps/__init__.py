@@ -1,0 +1,1 @@
+"""What the steps do, one module per system, and what every operation is given."""

@@ -1,0 +1,1 @@
+"""The layers through which time flows, each a pure function of the tracks below it."""

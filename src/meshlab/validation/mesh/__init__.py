@@ -1,0 +1,1 @@
+"""Real WireGuard tunnels and the simulator's mesh, the same fault on both."""

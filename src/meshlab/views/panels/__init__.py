@@ -1,0 +1,1 @@
+"""Panels of the notebooks (ipywidgets), one file each."""

@@ -1,0 +1,1 @@
+"""Pictures in matplotlib: timelines, curves, fronts, the figures of reports."""

@@ -1,0 +1,78 @@
+"""A capacity plan written to files: one HTML page, or Markdown with its pictures beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshlab.model.errors import InputError
+from meshlab.planning.explore import Exploration
+from meshlab.planning.report import Answers, Report, Table, capacity_plan, html, markdown
+from meshlab.planning.report.document import Number, plain
+
+_KINDS = (".html", ".md")
+
+
+@dataclass(frozen=True)
+class WrittenPlan:
+    """The files of a written plan, the page first, and the plan as data."""
+
+    files: tuple[Path, ...]
+    report: Report
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers it holds, each with its basis."""
+        return sum(isinstance(piece, Number) for line in self.report.lines() for piece in line)
+
+    @property
+    def answer(self) -> list[list[str]]:
+        """Its first section as text: question, verdict, answer."""
+        tables = (block for block in self.report.sections[0].blocks if isinstance(block, Table))
+        return [[plain(cell) for cell in row] for table in tables for row in table.rows]
+
+
+def check_output(path: Path) -> None:
+    """Refuses a file name that no plan can be written to.
+
+    Raises
+    ------
+    InputError
+        Its ending is neither .html nor .md, or its folder is not there.
+    """
+    if path.suffix not in _KINDS:
+        raise InputError.single(str(path), "a plan is written as .html or .md", "for example plan.html")
+    if not path.parent.is_dir():
+        raise InputError.single(str(path), f"there is no folder {path.parent}", "make it first")
+
+
+def write_plan(
+    a: Answers, path: Path, *, design: str = "", note: str = "", exploration: Exploration | None = None
+) -> WrittenPlan:
+    """Writes the plan of a design's answers; the ending of the file says how; names as in `capacity_plan`.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    from meshlab.views.plots.plan_figures import plan_figures
+
+    check_output(path)
+    report = capacity_plan(a, design=design, note=note, exploration=exploration)
+    pictures = plan_figures(a)
+    files = [path]
+    try:
+        if path.suffix == ".html":
+            path.write_text(html(report, pictures), encoding="utf-8")
+        else:
+            names = {name: f"{path.stem}-{name}.png" for name in pictures}
+            path.write_text(markdown(report, names), encoding="utf-8")
+            for name, picture in pictures.items():
+                files.append(path.with_name(names[name]))
+                files[-1].write_bytes(picture)
+    except OSError as error:
+        raise InputError.single(
+            str(path), f"cannot be written: {error.strerror}", "choose another place"
+        ) from None
+    return WrittenPlan(tuple(files), report)

@@ -1,0 +1,1 @@
+"""The drawing of a topology: layout, places, machines, services, links."""
