@@ -222,9 +222,10 @@ def test_false_alarms_are_those_of_the_simulators_member_behind_a_lossy_stream(
     The bound must hold (no more than 5 standard errors above it, false alarm below 1 in 10^6) and not be idle: at
     least half of it is met. That it is not met whole is that one silence may hide two losses.
     """
-    from meshlab.simulate.raft.member import Member, Role
+    from meshlab.simulate.raft.member import Member
     from meshlab.simulate.raft.messages import Kind, Membership, Message, Snapshot
     from meshlab.simulate.raft.settings import Settings
+    from meshlab.simulate.raft.state import Role
     from meshlab.simulate.raft.storage import Storage
 
     rng = np.random.default_rng(11)

@@ -132,6 +132,7 @@ def simulate(
     from tqdm import tqdm
 
     from meshlab.parameters import Parameters
+    from meshlab.parameters.measured import with_file
     from meshlab.simulate import load_scenario
     from meshlab.simulate import simulate as run
 
@@ -145,7 +146,7 @@ def simulate(
             seed=seed,
             workers=workers,
             scheduler=scheduler,
-            parameters=Parameters.defaults().with_file(measured) if measured else None,
+            parameters=with_file(Parameters.defaults(), measured) if measured else None,
             progress=lambda done, _: bar.update(done - bar.n),
         )
     rows = [

@@ -65,10 +65,12 @@ def incident(
 
     result = post_mortem(folder, seed=seed, progress=lambda done, of, text: say(f"{done}/{of} {text}"))
     if report:
+        from meshlab.incident.report.html import html
+        from meshlab.incident.report.markdown import markdown
         from meshlab.views.plots.report_figures import report_figures
 
-        write(report, result.report.to_html(report_figures(result.report)))
-        write(report.with_suffix(".md"), result.report.to_markdown())
+        write(report, html(result.report, report_figures(result.report)))
+        write(report.with_suffix(".md"), markdown(result.report))
         say(f"wrote {report} and {report.with_suffix('.md')}")
     rows = [
         [c.name, f"{c.probability:.1%}", f"{c.score:.1f}", ", ".join(c.alike) or "-"]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -114,25 +113,6 @@ class Parameters:
     def with_rows(self, rows: Iterable[Parameter]) -> Parameters:
         """Gives the table with rows added, or put in the place of those of the same name."""
         return Parameters({**self.rows, **{row.name: row for row in rows}})
-
-    def with_file(self, path: str | Path) -> Parameters:
-        """Gives the table with a file's rows on top: what `meshlab calibrate` wrote, or a CSV table like ours.
-
-        Raises
-        ------
-        InputError
-            The file cannot be read or is neither; names file and line.
-        """
-        from meshlab.parameters.calibration.outcome import Calibration
-
-        file = Path(path)
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError.single(file, f"cannot be read: {error}", "check the path") from None
-        if file.suffix == ".csv":
-            return self.with_rows(read_csv(text, str(file)).values())
-        return self.with_rows(Calibration.parse(text, str(file)).rows())
 
     @staticmethod
     def _concerns_a_part(name: str) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from lab import Lab, ready, wait_for
 
 from meshlab.emulate.kubernetes.client.client import KubeError
-from meshlab.emulate.kubernetes.storage.registry import resource_named
+from meshlab.emulate.kubernetes.objects.resources import resource_named
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from meshlab.parameters.calibration.calibrate import calibrate, calibrated
 from meshlab.parameters.calibration.histogram import Histogram
 from meshlab.parameters.calibration.histories import History
 from meshlab.parameters.calibration.outcome import Calibration
+from meshlab.parameters.measured import with_file
 from meshlab.simulate import Fault, Scenario, simulate
 
 EPOCH = 1_760_000_000.0
@@ -85,7 +86,7 @@ def test_the_command_writes_a_spec_and_parameters_that_say_where_each_number_cam
         and "master-2.prom:2" in spec.machine("master-2").fsync.source
     )
     assert spec.machine("master-3") == reference().machine("master-3")
-    table = Parameters.for_topology(spec).with_file(out.with_suffix(".calibration.json"))
+    table = with_file(Parameters.for_topology(spec), out.with_suffix(".calibration.json"))
     assert table["machine.master-1.boot"].source.startswith("[M] median")
     assert "run.json" in table["raft.vault.leaderless"].source
 
@@ -98,7 +99,7 @@ def test_a_calibrated_spec_gives_the_same_results_when_loaded_again(tmp_path: Pa
     path = tmp_path / "c.json"
     path.write_text(found.to_json(), encoding="utf-8")
     one = Parameters.for_topology(once).with_rows(found.rows())
-    two = Parameters.for_topology(again).with_file(path)
+    two = with_file(Parameters.for_topology(again), path)
     assert one == two
     night = Scenario("reboot", 900.0, (Fault.restart("master-1", at=60.0),))
     first = simulate(once, night, replicates=4, parameters=one)
@@ -198,17 +199,17 @@ def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path) -> None:
     for text, said in (("{", "x.json:1: not JSON"), ("{}", "its format must be 'meshlab-calibration-1'")):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=said):
-            Parameters.defaults().with_file(path)
+            with_file(Parameters.defaults(), path)
     found = calibrate(reference(), histories=[History(watched(), "run.json")]).to_dict()
     path.write_text(json.dumps(found | {"fits": [{}]}), encoding="utf-8")
     with pytest.raises(InputError, match="a part of the calibration is damaged"):
-        Parameters.defaults().with_file(path)
+        with_file(Parameters.defaults(), path)
     csv = tmp_path / "own.csv"
     csv.write_text(
         "name,value,unit,low,high,source,meaning\nvault.mount,gamma 0.4 2.0,s,0.1,1,[M] drill,\n",
         encoding="utf-8",
     )
-    assert Parameters.defaults().with_file(csv)["vault.mount"].value == replace(
+    assert with_file(Parameters.defaults(), csv)["vault.mount"].value == replace(
         Distribution.gamma(0.4, 2.0), source="[M] drill"
     )
 

@@ -8,10 +8,11 @@ import pytest
 from wild_network import WildNetwork
 
 from meshlab.simulate.raft.log import Log
-from meshlab.simulate.raft.member import Member, ProposalDropped, Role
+from meshlab.simulate.raft.member import Member
 from meshlab.simulate.raft.messages import Entry, Kind, Membership, Message, Snapshot
 from meshlab.simulate.raft.reads import ReadRule, ReadState
 from meshlab.simulate.raft.settings import Settings
+from meshlab.simulate.raft.state import ProposalDropped, Role
 from meshlab.simulate.raft.storage import Storage
 
 

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wild_network import WildNetwork
 
-from meshlab.simulate.raft.member import Role
 from meshlab.simulate.raft.messages import ChangeKind
 from meshlab.simulate.raft.settings import Settings
+from meshlab.simulate.raft.state import Role
 
 RULES = st.builds(
     Settings,

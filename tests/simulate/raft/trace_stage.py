@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from trace_file import Directive
 from trace_text import entries_text, message_text, ready_text
 
-from meshlab.simulate.raft.member import Member, ProposalDropped
+from meshlab.simulate.raft.member import Member
 from meshlab.simulate.raft.messages import (
     APPEND_THREAD,
     APPLY_THREAD,
@@ -29,6 +29,7 @@ from meshlab.simulate.raft.messages import (
 from meshlab.simulate.raft.reads import ReadRule
 from meshlab.simulate.raft.ready import Node, UnknownPeer
 from meshlab.simulate.raft.settings import Settings
+from meshlab.simulate.raft.state import ProposalDropped
 from meshlab.simulate.raft.storage import Storage
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL", "NONE")

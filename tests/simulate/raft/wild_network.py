@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from trace_stage import HistoryStorage
 
-from meshlab.simulate.raft.member import Member, ProposalDropped, Role
+from meshlab.simulate.raft.member import Member
 from meshlab.simulate.raft.membership import MembershipError
 from meshlab.simulate.raft.messages import (
     APPEND_THREAD,
@@ -26,6 +26,7 @@ from meshlab.simulate.raft.messages import (
 from meshlab.simulate.raft.reads import ReadState
 from meshlab.simulate.raft.ready import Node, UnknownPeer
 from meshlab.simulate.raft.settings import Settings
+from meshlab.simulate.raft.state import ProposalDropped, Role
 
 
 @dataclass

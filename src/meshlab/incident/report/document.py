@@ -60,7 +60,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """A report as data; `to_markdown` and `to_html` write it, with the pictures they are given."""
+    """A report as data; `html` and `markdown` (beside this file) write it, with the pictures they are given."""
 
     title: str
     subtitle: str
@@ -70,18 +70,6 @@ class Report:
     outages: tuple[Outage, ...]
     topology: Topology
     quotes: dict[str, str] = field(default_factory=dict)
-
-    def to_markdown(self, figures: dict[str, str] | None = None) -> str:
-        """Gives the report as Markdown; `figures` are the files of its pictures, by name."""
-        from meshlab.incident.report.markdown import markdown
-
-        return markdown(self, figures or {})
-
-    def to_html(self, figures: dict[str, bytes] | None = None) -> str:
-        """Gives the report as one self-contained page; `figures` are its pictures (PNG), by name."""
-        from meshlab.incident.report.html import html
-
-        return html(self, figures or {})
 
     def to_dict(self) -> dict[str, Any]:
         return {

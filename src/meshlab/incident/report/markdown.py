@@ -10,8 +10,11 @@ from meshlab.incident.report.document import Figure, Report, Statement, Table
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#!&~])")
 
 
-def markdown(report: Report, figures: Mapping[str, str]) -> str:
-    """Gives the report as Markdown; every text is escaped, evidence is linked to its line."""
+def markdown(report: Report, figures: Mapping[str, str] | None = None) -> str:
+    """Gives the report as Markdown; every text is escaped, evidence is linked to its line.
+
+    ``figures`` are the files of its pictures, by name.
+    """
     parts = [f"# {escape(report.title)}", escape(report.subtitle)]
     for section in report.sections:
         parts.append(f"## {escape(section.title)}")
@@ -23,7 +26,7 @@ def markdown(report: Report, figures: Mapping[str, str]) -> str:
             if bullets:
                 parts.append("\n".join(bullets))
                 bullets = []
-            parts.append(_table(block) if isinstance(block, Table) else _figure(block, figures))
+            parts.append(_table(block) if isinstance(block, Table) else _figure(block, figures or {}))
         if bullets:
             parts.append("\n".join(bullets))
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from meshlab.simulate.raft import leading
 from meshlab.simulate.raft.messages import NOBODY, Kind, Message, Snapshot
 from meshlab.simulate.raft.quorum import Verdict
 from meshlab.simulate.raft.reads import ReadRule, ReadState
-
-if TYPE_CHECKING:
-    from meshlab.simulate.raft.member import Member
+from meshlab.simulate.raft.state import Campaign, MemberState, ProposalDropped, Role
 
 _FROM_LEADER = frozenset({Kind.APP, Kind.HEARTBEAT, Kind.SNAP})
 
 
-def step(member: Member, message: Message) -> None:
+def step(member: MemberState, message: Message) -> None:
     """Takes a message as follower."""
     kind = message.kind
     if kind in _FROM_LEADER:
@@ -44,10 +40,8 @@ def step(member: Member, message: Message) -> None:
             member.lead = NOBODY
 
 
-def step_candidate(member: Member, message: Message) -> None:
+def step_candidate(member: MemberState, message: Message) -> None:
     """Takes a message as candidate or pre-candidate; answers to what it no longer asks are passed over."""
-    from meshlab.simulate.raft.member import Campaign, ProposalDropped, Role
-
     kind = message.kind
     asking = member.role is Role.PRE_CANDIDATE
     if kind in _FROM_LEADER:
@@ -74,9 +68,7 @@ def step_candidate(member: Member, message: Message) -> None:
         )
 
 
-def _pass_on_proposal(member: Member, message: Message) -> None:
-    from meshlab.simulate.raft.member import ProposalDropped
-
+def _pass_on_proposal(member: MemberState, message: Message) -> None:
     if not member.lead:
         member.say(f"{member.id:x} no leader at term {member.term}; dropping proposal")
         raise ProposalDropped
@@ -89,7 +81,7 @@ def _pass_on_proposal(member: Member, message: Message) -> None:
     member.send(message)
 
 
-def _pass_on(member: Member, message: Message, what: str) -> None:
+def _pass_on(member: MemberState, message: Message, what: str) -> None:
     if not member.lead:
         member.say(f"{member.id:x} no leader at term {member.term}; dropping {what}")
         return
@@ -97,7 +89,7 @@ def _pass_on(member: Member, message: Message, what: str) -> None:
     member.send(message)
 
 
-def _obey(member: Member, message: Message) -> None:
+def _obey(member: MemberState, message: Message) -> None:
     if message.kind is Kind.APP:
         _append(member, message)
     elif message.kind is Kind.HEARTBEAT:
@@ -107,7 +99,7 @@ def _obey(member: Member, message: Message) -> None:
         _take_snapshot(member, message)
 
 
-def _append(member: Member, message: Message) -> None:
+def _append(member: MemberState, message: Message) -> None:
     """Appends if the entry before matches; otherwise says up to where the logs may match."""
     log, leader = member.log, message.sender
     if message.index < log.committed:
@@ -128,7 +120,7 @@ def _append(member: Member, message: Message) -> None:
     )
 
 
-def _take_snapshot(member: Member, message: Message) -> None:
+def _take_snapshot(member: MemberState, message: Message) -> None:
     snapshot = message.snapshot or Snapshot()
     taken = _restore(member, snapshot)
     member.say(
@@ -139,7 +131,7 @@ def _take_snapshot(member: Member, message: Message) -> None:
     member.send(Message(Kind.APP_RESP, to=message.sender, index=index))
 
 
-def _restore(member: Member, snapshot: Snapshot) -> bool:
+def _restore(member: MemberState, snapshot: Snapshot) -> bool:
     """Puts a snapshot in place of the log, unless it is old or only tells what the log already has."""
     log, members = member.log, snapshot.members
     if snapshot.index <= log.committed:

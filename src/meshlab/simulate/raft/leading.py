@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from meshlab.simulate.raft.messages import (
     NOBODY,
@@ -19,10 +18,8 @@ from meshlab.simulate.raft.messages import (
 from meshlab.simulate.raft.progress import Flow, Progress
 from meshlab.simulate.raft.quorum import Verdict
 from meshlab.simulate.raft.reads import ReadRule, ReadState
+from meshlab.simulate.raft.state import MemberState, ProposalDropped
 from meshlab.simulate.raft.storage import Compacted, Unavailable
-
-if TYPE_CHECKING:
-    from meshlab.simulate.raft.member import Member
 
 CHANGE_TEXT = {
     ChangeKind.ADD: "ConfChangeAddNode",
@@ -32,7 +29,7 @@ CHANGE_TEXT = {
 }
 
 
-def step(leader: Member, message: Message) -> None:
+def step(leader: MemberState, message: Message) -> None:
     """Takes a message as leader."""
     alone = _ALONE.get(message.kind)
     if alone is not None:
@@ -47,7 +44,7 @@ def step(leader: Member, message: Message) -> None:
         about(leader, message, progress)
 
 
-def reconfigured(leader: Member) -> None:
+def reconfigured(leader: MemberState) -> None:
     """Replicates to the members of a new configuration, in which more may be committed."""
     if leader.try_commit():
         broadcast(leader)
@@ -61,13 +58,13 @@ def reconfigured(leader: Member) -> None:
 # --- replicating
 
 
-def broadcast(leader: Member) -> None:
+def broadcast(leader: MemberState) -> None:
     """Sends every follower what it lacks, and the commit index."""
     for member in leader.others:
         try_append(leader, member)
 
 
-def heartbeat(leader: Member) -> None:
+def heartbeat(leader: MemberState) -> None:
     """Tells every follower who leads, and to commit what it surely has."""
     context = leader.reads.context
     for member in leader.others:
@@ -77,7 +74,7 @@ def heartbeat(leader: Member) -> None:
         progress.sent_commit = commit
 
 
-def try_append(leader: Member, to: int, *, empty: bool = True) -> bool:
+def try_append(leader: MemberState, to: int, *, empty: bool = True) -> bool:
     """Sends one follower the next entries, or a snapshot if they are gone; whether anything was sent.
 
     `empty` allows a message without entries, which only tells the commit index.
@@ -105,7 +102,7 @@ def try_append(leader: Member, to: int, *, empty: bool = True) -> bool:
     return True
 
 
-def _send_snapshot(leader: Member, to: int, progress: Progress) -> bool:
+def _send_snapshot(leader: MemberState, to: int, progress: Progress) -> bool:
     if not progress.active:
         leader.say(f"ignore sending snapshot to {to:x} since it is not recently active", "DEBUG")
         return False
@@ -126,11 +123,11 @@ def _send_snapshot(leader: Member, to: int, progress: Progress) -> bool:
 # --- messages that are not about a follower
 
 
-def _beat(leader: Member, _: Message) -> None:
+def _beat(leader: MemberState, _: Message) -> None:
     heartbeat(leader)
 
 
-def _check_quorum(leader: Member, _: Message) -> None:
+def _check_quorum(leader: MemberState, _: Message) -> None:
     """Steps down unless a quorum has answered since the last look."""
     active = {member: p.active for member, p in leader.followers.items() if not p.learner}
     if leader.configuration.voters.verdict(active) is not Verdict.WON:
@@ -140,9 +137,7 @@ def _check_quorum(leader: Member, _: Message) -> None:
         leader.followers[member].active = False
 
 
-def _propose(leader: Member, message: Message) -> None:
-    from meshlab.simulate.raft.member import ProposalDropped
-
+def _propose(leader: MemberState, message: Message) -> None:
     if leader.id not in leader.followers:  # removed, and still leading
         raise ProposalDropped
     if leader.transferee:
@@ -170,7 +165,7 @@ def _propose(leader: Member, message: Message) -> None:
     broadcast(leader)
 
 
-def _objection(leader: Member, change: ConfChange) -> str:
+def _objection(leader: MemberState, change: ConfChange) -> str:
     """Gives why a change cannot be made now: one at a time, and joint configurations are left first."""
     if leader.pending_change > leader.log.applied:
         return (
@@ -192,7 +187,7 @@ def _described(change: ConfChange) -> str:
     return " ".join(parts)
 
 
-def _read(leader: Member, message: Message) -> None:
+def _read(leader: MemberState, message: Message) -> None:
     """Answers a read once it is sure to lead: at once when alone, by lease, or after a round of heartbeats."""
     voters = leader.configuration.voters
     if len(voters.incoming) == 1 and not voters.outgoing:
@@ -203,7 +198,7 @@ def _read(leader: Member, message: Message) -> None:
         _confirm_read(leader, message)
 
 
-def _confirm_read(leader: Member, message: Message) -> None:
+def _confirm_read(leader: MemberState, message: Message) -> None:
     if leader.settings.reads is ReadRule.LEASE:
         answer_read(leader, message, leader.log.committed)
         return
@@ -212,7 +207,7 @@ def _confirm_read(leader: Member, message: Message) -> None:
     heartbeat(leader)
 
 
-def answer_read(leader: Member, request: Message, index: int) -> None:
+def answer_read(leader: MemberState, request: Message, index: int) -> None:
     """Tells who asked that a read may be served once `index` is applied."""
     if request.sender in (NOBODY, leader.id):
         leader.read_states.append(ReadState(index, request.entries[0].data))
@@ -220,11 +215,11 @@ def answer_read(leader: Member, request: Message, index: int) -> None:
         leader.send(Message(Kind.READ_INDEX_RESP, to=request.sender, index=index, entries=request.entries))
 
 
-def _ignore(_: Member, __: Message) -> None:
+def _ignore(_: MemberState, __: Message) -> None:
     pass
 
 
-_ALONE: dict[Kind, Callable[[Member, Message], None]] = {
+_ALONE: dict[Kind, Callable[[MemberState, Message], None]] = {
     Kind.BEAT: _beat,
     Kind.CHECK_QUORUM: _check_quorum,
     Kind.PROP: _propose,
@@ -236,7 +231,7 @@ _ALONE: dict[Kind, Callable[[Member, Message], None]] = {
 # --- messages about a follower
 
 
-def _append_answered(leader: Member, message: Message, progress: Progress) -> None:
+def _append_answered(leader: MemberState, message: Message, progress: Progress) -> None:
     progress.active = True
     if message.reject:
         _append_refused(leader, message, progress)
@@ -271,7 +266,7 @@ def _append_answered(leader: Member, message: Message, progress: Progress) -> No
         leader.send(Message(Kind.TIMEOUT_NOW, to=message.sender))
 
 
-def _append_refused(leader: Member, message: Message, progress: Progress) -> None:
+def _append_refused(leader: MemberState, message: Message, progress: Progress) -> None:
     """Goes back to where the two logs may match: at most one try for each term (raft thesis 5.3)."""
     leader.say(
         f"{leader.id:x} received MsgAppResp(rejected, hint: (index {message.hint}, term {message.log_term})) "
@@ -288,13 +283,13 @@ def _append_refused(leader: Member, message: Message, progress: Progress) -> Non
         try_append(leader, message.sender)
 
 
-def _release_early_reads(leader: Member) -> None:
+def _release_early_reads(leader: MemberState) -> None:
     waiting, leader.early_reads = leader.early_reads, []
     for message in waiting:
         _confirm_read(leader, message)
 
 
-def _heartbeat_answered(leader: Member, message: Message, progress: Progress) -> None:
+def _heartbeat_answered(leader: MemberState, message: Message, progress: Progress) -> None:
     progress.active = True
     progress.paused = False
     if progress.match < leader.log.last_index or progress.flow is Flow.PROBE:
@@ -305,7 +300,7 @@ def _heartbeat_answered(leader: Member, message: Message, progress: Progress) ->
             answer_read(leader, request, index)
 
 
-def _snapshot_reported(leader: Member, message: Message, progress: Progress) -> None:
+def _snapshot_reported(leader: MemberState, message: Message, progress: Progress) -> None:
     """Takes the news that a snapshot was sent, or was not; what is to follow waits for the next answer."""
     if progress.flow is not Flow.SNAPSHOT:
         return
@@ -320,7 +315,7 @@ def _snapshot_reported(leader: Member, message: Message, progress: Progress) -> 
     progress.paused = True
 
 
-def _unreachable(leader: Member, message: Message, progress: Progress) -> None:
+def _unreachable(leader: MemberState, message: Message, progress: Progress) -> None:
     if progress.flow is Flow.REPLICATE:
         progress.probe()
     leader.say(
@@ -329,7 +324,7 @@ def _unreachable(leader: Member, message: Message, progress: Progress) -> None:
     )
 
 
-def _transfer(leader: Member, message: Message, progress: Progress) -> None:
+def _transfer(leader: MemberState, message: Message, progress: Progress) -> None:
     """Hands over: at once to a follower that has everything, otherwise as soon as it has."""
     heir, head = message.sender, f"{leader.id:x} [term {leader.term}]"
     if progress.learner:
@@ -358,7 +353,7 @@ def _transfer(leader: Member, message: Message, progress: Progress) -> None:
         try_append(leader, heir)
 
 
-_ABOUT_A_FOLLOWER: dict[Kind, Callable[[Member, Message, Progress], None]] = {
+_ABOUT_A_FOLLOWER: dict[Kind, Callable[[MemberState, Message, Progress], None]] = {
     Kind.APP_RESP: _append_answered,
     Kind.HEARTBEAT_RESP: _heartbeat_answered,
     Kind.SNAP_STATUS: _snapshot_reported,

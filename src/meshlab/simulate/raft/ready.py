@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from meshlab.simulate.raft.member import Member, Role
+from meshlab.simulate.raft.member import Member
 from meshlab.simulate.raft.messages import (
     APPEND_THREAD,
     APPLY_THREAD,
@@ -19,6 +19,7 @@ from meshlab.simulate.raft.messages import (
     encoded,
 )
 from meshlab.simulate.raft.reads import ReadState
+from meshlab.simulate.raft.state import Role
 
 
 class SoftState(NamedTuple):

@@ -7,6 +7,8 @@ from io import BytesIO
 from pathlib import Path
 
 from meshlab.incident.report.document import Report
+from meshlab.incident.report.html import html
+from meshlab.incident.report.markdown import markdown
 from meshlab.views.plots.timeline import plot_outages, plot_timeline
 
 
@@ -50,7 +52,7 @@ def write_report(report: Report, folder: Path) -> Written:
     )
     written.timeline.write_bytes(pictures["timeline"])
     written.outages.write_bytes(pictures["outages"])
-    written.html.write_text(report.to_html(pictures), encoding="utf-8")
+    written.html.write_text(html(report, pictures), encoding="utf-8")
     names = {"timeline": written.timeline.name, "outages": written.outages.name}
-    written.markdown.write_text(report.to_markdown(names), encoding="utf-8")
+    written.markdown.write_text(markdown(report, names), encoding="utf-8")
     return written

@@ -235,3 +235,8 @@ def of_kind(api_version: str, kind: str) -> Resource:
         The kind is not served.
     """
     return BY_KIND[(api_version, kind)]
+
+
+def resource_named(plural: str) -> Resource:
+    """The stored resource of a plural name."""
+    return next(r for r in RESOURCES if r.plural == plural and r.storage is None)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from meshlab.emulate.kubernetes.objects import status
+from meshlab.emulate.kubernetes.objects.resources import resource_named
 from meshlab.emulate.kubernetes.objects.status import ApiError, Object
-from meshlab.emulate.kubernetes.storage.registry import Registry, resource_named
+from meshlab.emulate.kubernetes.storage.registry import Registry
 
 MASTERS = "system:masters"
 _TRUSTED_USERS = {"system:kube-controller-manager", "system:kube-scheduler", "system:apiserver"}

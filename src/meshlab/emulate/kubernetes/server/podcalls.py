@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from meshlab.emulate.kubernetes.objects import meta, selectors, status
-from meshlab.emulate.kubernetes.objects.resources import Resource
+from meshlab.emulate.kubernetes.objects.resources import Resource, resource_named
 from meshlab.emulate.kubernetes.objects.status import ApiError, Object
-from meshlab.emulate.kubernetes.storage.registry import Registry, Writing, Written, resource_named
+from meshlab.emulate.kubernetes.storage.registry import Registry, Writing, Written
 
 
 async def bind(registry: Registry, namespace: str, name: str, body: Object, how: Writing) -> None:

@@ -7,10 +7,11 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from meshlab.emulate.kubernetes.objects import status
+from meshlab.emulate.kubernetes.objects.resources import resource_named
 from meshlab.emulate.kubernetes.objects.status import ApiError
 from meshlab.emulate.kubernetes.server.requestinfo import RequestInfo
 from meshlab.emulate.kubernetes.server.streams import Streams
-from meshlab.emulate.kubernetes.storage.registry import Registry, resource_named
+from meshlab.emulate.kubernetes.storage.registry import Registry
 
 if TYPE_CHECKING:
     from aiohttp import web

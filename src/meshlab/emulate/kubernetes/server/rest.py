@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from meshlab.emulate.kubernetes.objects import patches, protobuf, schemas, selectors, status
+from meshlab.emulate.kubernetes.objects.resources import resource_named
 from meshlab.emulate.kubernetes.objects.status import ApiError, Object
 from meshlab.emulate.kubernetes.server import discovery, openapi_v2, podcalls, tables
 from meshlab.emulate.kubernetes.server.identity import (
@@ -24,7 +25,7 @@ from meshlab.emulate.kubernetes.server.streams import Streams
 from meshlab.emulate.kubernetes.server.watching import WatchStream
 from meshlab.emulate.kubernetes.storage.admission import may_delete_namespace
 from meshlab.emulate.kubernetes.storage.events import as_core_event, as_new_event
-from meshlab.emulate.kubernetes.storage.registry import Registry, Writing, Written, resource_named
+from meshlab.emulate.kubernetes.storage.registry import Registry, Writing, Written
 from meshlab.emulate.kubernetes.storage.store import StorageUnavailable
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 
 from meshlab.emulate.kubernetes.objects import meta
-from meshlab.emulate.kubernetes.objects.resources import Resource
+from meshlab.emulate.kubernetes.objects.resources import Resource, resource_named
 from meshlab.emulate.kubernetes.objects.status import Object
 from meshlab.emulate.kubernetes.server.identity import Attributes, Authorizer, Tokens, User
-from meshlab.emulate.kubernetes.storage.registry import Registry, resource_named
+from meshlab.emulate.kubernetes.storage.registry import Registry
 
 
 class Reviews:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from meshlab.emulate.kubernetes.objects import meta, status
+from meshlab.emulate.kubernetes.objects.resources import resource_named
 from meshlab.emulate.kubernetes.objects.status import ApiError, Object
 from meshlab.emulate.kubernetes.server.requestinfo import RequestInfo
-from meshlab.emulate.kubernetes.storage.registry import Registry, resource_named
+from meshlab.emulate.kubernetes.storage.registry import Registry
 from meshlab.emulate.network.sockets import dialled, outgoing
 
 if TYPE_CHECKING:

@@ -6,16 +6,13 @@ import ipaddress
 import json
 import random
 import time
-from typing import TYPE_CHECKING
 
 from meshlab.emulate.kubernetes.objects import meta, status
 from meshlab.emulate.kubernetes.objects.resources import BY_PATH, Resource
 from meshlab.emulate.kubernetes.objects.status import ApiError, Object
 from meshlab.emulate.kubernetes.storage import podsecurity
+from meshlab.emulate.kubernetes.storage.reading import Reading
 from meshlab.emulate.kubernetes.storage.store import KeyChanged, KeyExists, StorageUnavailable
-
-if TYPE_CHECKING:
-    from meshlab.emulate.kubernetes.storage.registry import Registry, Writing
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _TEMPLATED = {"StatefulSet", "Deployment", "ReplicaSet", "DaemonSet", "Job"}
@@ -38,20 +35,20 @@ class Admission:
     def __init__(self, service_network: str = "10.96.0.0/12", pod_security: str = "baseline") -> None:
         self._network = ipaddress.ip_network(service_network)
         self._pod_security = pod_security
-        self._registry: Registry | None = None
+        self._stored: Reading | None = None
         self._deleted: dict[str, float] = {}
 
-    def bind(self, registry: Registry) -> None:
-        """Gives the chain the registry it reads from."""
-        self._registry = registry
+    def bind(self, stored: Reading) -> None:
+        """Gives the chain what it reads from."""
+        self._stored = stored
 
     @property
-    def registry(self) -> Registry:
-        """The registry this chain belongs to."""
-        assert self._registry is not None
-        return self._registry
+    def stored(self) -> Reading:
+        """The objects of the server that this chain belongs to."""
+        assert self._stored is not None
+        return self._stored
 
-    async def create(self, resource: Resource, item: Object, how: Writing) -> list[str]:
+    async def create(self, resource: Resource, item: Object, *, dry_run: bool) -> list[str]:
         """Completes and checks an object about to be created; gives warnings for the client.
 
         Raises
@@ -67,7 +64,7 @@ class Admission:
             await self._priority(item)
             self._pod_security_check(resource, item, namespace)
         if resource.kind == "Service":
-            await self._allocate(item, how.dry_run)
+            await self._allocate(item, dry_run)
         if resource.kind == "PersistentVolumeClaim":
             await self._default_class(item)
         if resource.kind in _TEMPLATED and namespace is not None:
@@ -100,9 +97,9 @@ class Admission:
             return
         key = self._address_key(address)
         try:
-            found = await self.registry.storage.get(key)
+            found = await self.stored.storage.get(key)
             if found is not None and json.loads(found.value) == meta.key_of(item):
-                await self.registry.storage.delete(key, found.revision)
+                await self.stored.storage.delete(key, found.revision)
         except (KeyChanged, StorageUnavailable):
             return
 
@@ -112,8 +109,8 @@ class Admission:
         recent = time.monotonic() - self._deleted.get(name, float("-inf")) < _LOOKED_UP_LIVE_S
         try:
             # from memory, as the real server does: a write must not wait for a read of its namespace
-            known = None if recent else self.registry.cached(namespaces, "", name)
-            namespace = known if known is not None else await self.registry.get(namespaces, "", name)
+            known = None if recent else self.stored.cached(namespaces, "", name)
+            namespace = known if known is not None else await self.stored.get(namespaces, "", name)
         except ApiError as error:
             if error.code == 404:
                 raise status.not_found("namespaces", "", name) from None
@@ -142,7 +139,7 @@ class Admission:
             return
         accounts = BY_PATH[("", "v1", "serviceaccounts")]
         try:
-            await self.registry.get(accounts, namespace, name)
+            await self.stored.get(accounts, namespace, name)
         except ApiError as error:
             if error.code != 404:
                 raise
@@ -155,7 +152,7 @@ class Admission:
             return
         classes = BY_PATH[("scheduling.k8s.io", "v1", "priorityclasses")]
         try:
-            found = await self.registry.get(classes, "", name)
+            found = await self.stored.get(classes, "", name)
         except ApiError as error:
             if error.code != 404:
                 raise
@@ -183,7 +180,7 @@ class Admission:
             address = wanted or str(self._network[chooser.randrange(256, self._network.num_addresses - 1)])
             if not dry_run:
                 try:
-                    await self.registry.storage.create(self._address_key(address), owner)
+                    await self.stored.storage.create(self._address_key(address), owner)
                 except KeyExists:
                     if wanted:
                         cause = (
@@ -207,7 +204,7 @@ class Admission:
         if claim["spec"].get("storageClassName") is not None:
             return
         classes = BY_PATH[("storage.k8s.io", "v1", "storageclasses")]
-        found = await self.registry.list(classes, "", lambda item: _is_default(item))
+        found = await self.stored.list(classes, "", lambda item: _is_default(item))
         if found["items"]:
             newest = max(found["items"], key=lambda i: i["metadata"]["creationTimestamp"])
             claim["spec"]["storageClassName"] = newest["metadata"]["name"]

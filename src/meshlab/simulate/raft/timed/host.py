@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from meshlab.simulate.raft.member import Member, Role
+from meshlab.simulate.raft.member import Member
 from meshlab.simulate.raft.messages import Entry, HardState, Snapshot
 from meshlab.simulate.raft.ready import Node
+from meshlab.simulate.raft.state import Role
 from meshlab.simulate.raft.storage import Storage
 
 _WORDS = {

@@ -7,16 +7,39 @@ clock counts from the last one that had arrived. In the same way a leader knows 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
-from meshlab.simulate.raft.member import Role
 from meshlab.simulate.raft.messages import Entry, Kind, Message
 from meshlab.simulate.raft.progress import Flow
 from meshlab.simulate.raft.quorum import Verdict
+from meshlab.simulate.raft.settings import Settings
+from meshlab.simulate.raft.state import Role
 from meshlab.simulate.raft.timed.host import Host
+from meshlab.simulate.raft.timed.story import Story
+from meshlab.simulate.raft.timed.world import World
 
-if TYPE_CHECKING:
-    from meshlab.simulate.raft.timed.timed import TimedGroup
+
+class Group(Protocol):
+    """What is asked of the group whose quiet is kept here; `timed.TimedGroup` is one."""
+
+    world: World
+    settings: Settings
+    tick: float
+    kept: float
+    story: Story
+    hosts: dict[int, Host]
+    stirred: bool
+
+    def reaches(self, sender: Host, host: Host) -> bool: ...
+    def ticks(self, host: Host, now: float) -> int: ...
+    def found(self, host: Host) -> None: ...
+    def count(self, host: Host, now: float) -> None: ...
+    def arm(self, host: Host, now: float) -> None: ...
+    def disarm(self, host: Host) -> None: ...
+    def alarm(self, host: Host, number: int, action: Callable[[Host, float], None]) -> None: ...
+    def beat(self, leader: Host, now: float) -> None: ...
+    def in_flight(self, sender: Host, host: Host, message: Message, arrival: float) -> None: ...
 
 
 def crown(leader: Host, hosts: list[Host]) -> None:
@@ -40,7 +63,7 @@ def _write(entry: Entry, leader: Host, hosts: list[Host]) -> None:
             progress.sent_commit = entry.index
 
 
-def hears(group: TimedGroup, host: Host, leader: Host) -> bool:
+def hears(group: Group, host: Host, leader: Host) -> bool:
     """Whether heartbeats of a leader reach a follower of its now."""
     member = host.member
     return (
@@ -69,7 +92,7 @@ def settled(leader: Host, host: Host) -> bool:
     )
 
 
-def begin(group: TimedGroup, host: Host, leader: Host, now: float) -> None:
+def begin(group: Group, host: Host, leader: Host, now: float) -> None:
     """Notes that a follower has heard its leader."""
     host.contact = now
     group.found(host)
@@ -88,7 +111,7 @@ def heartbeat(leader: Host, host: Host) -> Message:
     return Message(Kind.HEARTBEAT, to=host.ident, sender=leader.ident, term=member.term, commit=commit)
 
 
-def lose(group: TimedGroup, host: Host, now: float) -> None:
+def lose(group: Group, host: Host, now: float) -> None:
     """Ends a follower's calm: heartbeats still on their way arrive, the clock counts from the last that had."""
     leader = host.calm
     assert leader is not None
@@ -114,7 +137,7 @@ def lose(group: TimedGroup, host: Host, now: float) -> None:
     group.arm(host, now)
 
 
-def note_answers(group: TimedGroup, leader: Host, now: float) -> None:
+def note_answers(group: Group, leader: Host, now: float) -> None:
     """Notes who answers a leader, when the others last did, and whether a quorum is missing."""
     for host in group.hosts.values():
         if host is leader:
@@ -133,7 +156,7 @@ def note_answers(group: TimedGroup, leader: Host, now: float) -> None:
     leader.missing = missing
 
 
-def watch(group: TimedGroup, leader: Host, now: float) -> None:
+def watch(group: Group, leader: Host, now: float) -> None:
     """Notes who answers a leader; sets its alarm for a heartbeat that somebody needs, or a look at its quorum."""
     member = leader.member
     note_answers(group, leader, now)
@@ -156,7 +179,7 @@ def watch(group: TimedGroup, leader: Host, now: float) -> None:
         group.disarm(leader)
 
 
-def _last_answer(group: TimedGroup, leader: Host, host: Host, now: float) -> float:
+def _last_answer(group: Group, leader: Host, host: Host, now: float) -> float:
     """Draws when a leader received the last answer to a heartbeat that a follower had got before `now`."""
     number = group.ticks(leader, now)
     while (sent := leader.phase + number * group.tick) > host.calm_since:
@@ -167,7 +190,7 @@ def _last_answer(group: TimedGroup, leader: Host, host: Host, now: float) -> flo
     return host.calm_since
 
 
-def mark_active(group: TimedGroup, leader: Host, now: float) -> None:
+def mark_active(group: Group, leader: Host, now: float) -> None:
     """Tells a leader, before it looks at its quorum, who has answered since its last look."""
     since = now - group.settings.election * group.tick
     for ident, progress in leader.member.followers.items():
@@ -175,7 +198,7 @@ def mark_active(group: TimedGroup, leader: Host, now: float) -> None:
             progress.active = True
 
 
-def write(group: TimedGroup, now: float) -> None:
+def write(group: Group, now: float) -> None:
     """Lets a group at rest have been written to since the last change: who is out of touch falls behind."""
     for leader in group.hosts.values():
         if not leader.leads or not leader.acts or leader.missing or leader.writing:
@@ -196,7 +219,7 @@ def write(group: TimedGroup, now: float) -> None:
             _forget(group, host, now)
 
 
-def _forget(group: TimedGroup, host: Host, now: float) -> None:
+def _forget(group: Group, host: Host, now: float) -> None:
     """Drops entries that are kept no longer for those who lag behind."""
     if group.kept == float("inf"):
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from meshlab.model.units import duration
-from meshlab.simulate.raft.member import Role
 from meshlab.simulate.raft.messages import NOBODY
+from meshlab.simulate.raft.state import Role
 from meshlab.simulate.raft.timed.host import Host
 from meshlab.simulate.raft.timed.world import Election, Reign
 

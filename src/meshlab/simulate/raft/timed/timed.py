@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from meshlab.simulate.raft.member import Member, ProposalDropped, Role
+from meshlab.simulate.raft.member import Member
 from meshlab.simulate.raft.membership import MembershipError
 from meshlab.simulate.raft.messages import (
     NOBODY,
@@ -32,6 +32,7 @@ from meshlab.simulate.raft.messages import (
 from meshlab.simulate.raft.quorum import Verdict
 from meshlab.simulate.raft.ready import Node, Ready, UnknownPeer
 from meshlab.simulate.raft.settings import Settings
+from meshlab.simulate.raft.state import ProposalDropped, Role
 from meshlab.simulate.raft.storage import Storage
 from meshlab.simulate.raft.timed import quiet
 from meshlab.simulate.raft.timed.host import Host

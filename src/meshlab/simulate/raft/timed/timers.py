@@ -23,9 +23,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from meshlab.simulate.raft.member import Role
 from meshlab.simulate.raft.messages import NOBODY, Kind, Message
 from meshlab.simulate.raft.settings import Settings
+from meshlab.simulate.raft.state import Role
 from meshlab.simulate.raft.timed import quiet
 from meshlab.simulate.raft.timed.host import Host
 from meshlab.simulate.raft.timed.timed import TimedGroup
