@@ -17,6 +17,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from meshlab.version import __version__
+
 if TYPE_CHECKING:
     from meshlab.model import State, Timeline, Topology
     from meshlab.model.exchange import import_design
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from meshlab.model.spec.load import load, reference
     from meshlab.simulate import Fault, Prediction, Scenario, load_scenario
 
-__version__ = "0.1.0"
 
 _HOME = {
     "Fault": "meshlab.simulate",
@@ -47,6 +48,7 @@ __all__ = [
     "State",
     "Timeline",
     "Topology",
+    "__version__",
     "import_design",
     "load",
     "load_scenario",

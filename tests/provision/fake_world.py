@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from meshlab.live.secret import Secret
@@ -12,8 +13,10 @@ from meshlab.live.target import Patience, Target
 from meshlab.model import Distribution, State
 from meshlab.provision.plan.plan import Plan
 from meshlab.provision.plan.step import Effect, Step
-from meshlab.provision.steps.context import Context
-from meshlab.provision.steps.operation import Absent, Found, Operation, Probe, Result, StepFailed, operation
+from meshlab.provision.systems.context import Context
+from meshlab.provision.systems.interface import Operation
+from meshlab.provision.systems.operations import OPERATIONS
+from meshlab.provision.systems.outcome import Absent, Found, Probe, Result, StepFailed
 
 CANARY = "canary-7f3a91-must-never-be-seen"
 LAG_S = 0.4
@@ -80,6 +83,17 @@ class _Fake(Operation):
     def undo(self, context: Context) -> Result:
         self.world.delete(self.step.id)
         return {}
+
+
+def operation(name: str) -> Callable[[type[Operation]], type[Operation]]:
+    """Enters a class among the operations that a plan may name."""
+
+    def enter(cls: type[Operation]) -> type[Operation]:
+        cls.name = name
+        OPERATIONS[name] = cls
+        return cls
+
+    return enter
 
 
 @operation("fake.named")

@@ -27,9 +27,9 @@ from meshlab.provision.cluster.workspace import Workspace
 from meshlab.provision.maintenance import plan_reboot
 from meshlab.provision.plan.plan import Plan
 from meshlab.provision.run.attach import Attached, start_or_attach
-from meshlab.provision.steps.session import opened
-from meshlab.provision.steps.talos import CONFIG
-from meshlab.provision.steps.vault import INIT_REPLY, keys
+from meshlab.provision.systems.session import opened
+from meshlab.provision.systems.talos.configuration import CONFIG
+from meshlab.provision.systems.vault.operations import INIT_REPLY, keys
 from own_addresses import network
 
 pytestmark = [pytest.mark.embedded, pytest.mark.timeout(420)]

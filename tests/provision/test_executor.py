@@ -23,7 +23,7 @@ from meshlab.provision.plan.plan import Action, Plan
 from meshlab.provision.run.attach import start_or_attach
 from meshlab.provision.run.executor import Executor
 from meshlab.provision.run.histories import executed, planned
-from meshlab.provision.steps.context import Context
+from meshlab.provision.systems.context import Context
 
 
 def context(target: Target, journal: Journal | None = None) -> Context:

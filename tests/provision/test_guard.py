@@ -10,7 +10,8 @@ import pytest
 from fake_world import World, plan_of, step
 
 from meshlab.model import Machine, State, Topology
-from meshlab.provision.guard.guard import Guard, Refused
+from meshlab.provision.guard.guard import Guard
+from meshlab.provision.guard.rule import Refused
 from meshlab.provision.plan.plan import Plan
 from meshlab.provision.plan.step import Effect, Step
 

@@ -14,13 +14,13 @@ from meshlab.provision.bringup import destroy, plan_bringup
 from meshlab.provision.cluster.tokens import client_token
 from meshlab.provision.guard.guard import Guard
 from meshlab.provision.maintenance import plan_reboot
-from meshlab.provision.plan.graph import CannotPlan
+from meshlab.provision.plan.draft import CannotPlan
 from meshlab.provision.plan.plan import BadPlan, Plan, in_order
 from meshlab.provision.plan.preview import preview, rows, summary
 from meshlab.provision.run.attempt import open_intent
 from meshlab.provision.run.histories import planned
-from meshlab.provision.steps.kubernetes import differences, quantity
-from meshlab.provision.steps.operation import operation_for
+from meshlab.provision.systems.kubernetes.objects import differences, quantity
+from meshlab.provision.systems.operations import operation_for
 
 
 @pytest.fixture

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from fake_world import Named, World, plan_of, step
+from fake_world import Named, World, operation, plan_of, step
 from test_executor import context
 
 from meshlab.live.secret import Secret
 from meshlab.live.target import Target
 from meshlab.provision.compare import compare
 from meshlab.provision.plan.plan import Action
-from meshlab.provision.steps.config_drift import config_drift
-from meshlab.provision.steps.context import Context
-from meshlab.provision.steps.operation import (
-    Absent,
-    Probe,
-    StepFailed,
-    Unclear,
-    Unreachable,
-    Waiting,
-    operation,
-)
+from meshlab.provision.systems.context import Context
+from meshlab.provision.systems.interface import Waiting
+from meshlab.provision.systems.outcome import Absent, Probe, StepFailed, Unclear, Unreachable
+from meshlab.provision.systems.talos.config_drift import config_drift
 
 
 @operation("fake.silent")

@@ -24,12 +24,12 @@ from meshlab.provision.cluster.records import Kind, Outcome
 from meshlab.provision.cluster.strongbox import Strongbox
 from meshlab.provision.cluster.workspace import Workspace
 from meshlab.provision.compare import compare
-from meshlab.provision.plan.aws import aws_removal, aws_steps
-from meshlab.provision.plan.graph import CannotPlan, Draft
+from meshlab.provision.plan.draft import CannotPlan, Draft
 from meshlab.provision.plan.plan import Action, Plan
 from meshlab.provision.run.executor import Executor
-from meshlab.provision.steps.aws import TAG
-from meshlab.provision.steps.context import Context
+from meshlab.provision.systems.aws.calls import TAG
+from meshlab.provision.systems.aws.planned import aws_removal, aws_steps
+from meshlab.provision.systems.context import Context
 
 
 @dataclass
@@ -191,7 +191,7 @@ def test_an_api_port_open_to_the_world_is_not_planned(account: Account, cluster:
 
 def test_two_of_one_thing_are_left_to_a_person(account: Account, cluster: Topology) -> None:
     from meshlab.live.aws.network import create_vpc
-    from meshlab.provision.steps.aws import PART
+    from meshlab.provision.systems.aws.calls import PART
 
     workspace = Workspace.of(account.target, "hybrid")
     with Connections(account.target, "hybrid", Strongbox(workspace.strongbox, workspace.strongbox_key)) as c:

@@ -20,10 +20,11 @@ from meshlab.provision.cluster.connections import TALOS_SECRETS, TALOSCONFIG
 from meshlab.provision.cluster.records import Kind
 from meshlab.provision.maintenance import plan_reboot
 from meshlab.provision.plan.step import Step
-from meshlab.provision.steps.context import Context
-from meshlab.provision.steps.operation import Absent, Found, Probe, Unreachable, operation_for
-from meshlab.provision.steps.session import opened
-from meshlab.provision.steps.talos import CONFIG, wanted_config
+from meshlab.provision.systems.context import Context
+from meshlab.provision.systems.operations import operation_for
+from meshlab.provision.systems.outcome import Absent, Found, Probe, Unreachable
+from meshlab.provision.systems.session import opened
+from meshlab.provision.systems.talos.configuration import CONFIG, wanted_config
 
 SUBNET = 77
 

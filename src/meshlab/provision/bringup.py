@@ -8,14 +8,13 @@ from typing import Literal
 from meshlab.live.target import Target
 from meshlab.model import Topology
 from meshlab.provision.compare import compare
-from meshlab.provision.plan.aws import aws_removal, aws_steps
-from meshlab.provision.plan.graph import CannotPlan, Draft, check
-from meshlab.provision.plan.machines import machine_removal, machine_steps
+from meshlab.provision.plan.draft import CannotPlan, Draft
 from meshlab.provision.plan.plan import CHANGING, Action, Plan, Purpose, in_order
 from meshlab.provision.plan.step import Step
-from meshlab.provision.plan.workloads import cloud_objects_removal, workload_steps
 from meshlab.provision.run.attach import unfinished
-from meshlab.provision.steps.session import opened
+from meshlab.provision.systems import verify
+from meshlab.provision.systems.session import opened
+from meshlab.provision.systems.table import SYSTEMS
 
 Mode = Literal["direct", "omni"]
 
@@ -64,22 +63,21 @@ def plan_bringup(
     looked
         Whether to compare with the live systems; without it no action is known (a preview without any access).
     """
-    draft = Draft(topology, target)
+    draft = Draft(topology, target, revoke_root=revoke_root)
     if mode != "direct":
         raise CannotPlan('bring-up through Omni is not there yet: plan with mode="direct"')
-    check(draft)
-    aws_steps(draft)
-    machine_steps(draft)
-    workload_steps(draft, revoke_root=revoke_root)
+    for system in (*SYSTEMS, verify.SYSTEM):
+        system.bring_up(draft)
     return _made(draft, "bring-up", mode, fresh, looked)
 
 
 def destroy(topology: Topology, target: Target, *, fresh: bool = False, looked: bool = True) -> Plan:
     """Gives the plan that leaves nothing of the cluster: in the order of facts live-bringup 1.10, proof included."""
     draft = Draft(topology, target)
-    cloud_objects_removal(draft)
-    machine_removal(draft)
-    aws_removal(draft)
+    for system in reversed(SYSTEMS):
+        system.removal(draft)
+    for system in SYSTEMS:
+        system.gone(draft)
     return _made(draft, "destroy", "direct", fresh, looked)
 
 

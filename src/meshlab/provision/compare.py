@@ -9,18 +9,10 @@ from meshlab.provision.cluster.journal import Journal
 from meshlab.provision.cluster.records import SETTLED
 from meshlab.provision.plan.plan import Action, Plan
 from meshlab.provision.plan.step import Step
-from meshlab.provision.steps.context import Context
-from meshlab.provision.steps.operation import (
-    Absent,
-    Found,
-    Operation,
-    Probe,
-    Result,
-    StepFailed,
-    Unclear,
-    Unreachable,
-    operation_for,
-)
+from meshlab.provision.systems.context import Context
+from meshlab.provision.systems.interface import Operation
+from meshlab.provision.systems.operations import operation_for
+from meshlab.provision.systems.outcome import Absent, Found, Probe, Result, StepFailed, Unclear, Unreachable
 
 LOOKERS = 8
 
@@ -61,7 +53,7 @@ def compare(plan: Plan, context: Context, journal: Journal | None = None) -> Pla
 
 def operation_changes(step: Step) -> bool:
     """Says whether a step's operation has an effect of its own, or only waits for one."""
-    from meshlab.provision.steps.operation import Waiting
+    from meshlab.provision.systems.interface import Waiting
 
     return not isinstance(operation_for(step), Waiting)
 

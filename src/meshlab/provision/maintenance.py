@@ -7,11 +7,17 @@ from collections.abc import Sequence
 from meshlab.live.target import Target
 from meshlab.model import Machine, State, Topology
 from meshlab.provision.manifests import chains, vault
-from meshlab.provision.plan.graph import Draft
+from meshlab.provision.plan.draft import Draft
 from meshlab.provision.plan.plan import Action, Plan
 from meshlab.provision.plan.step import Effect
 from meshlab.provision.run.attach import unfinished
-from meshlab.provision.steps.session import opened
+from meshlab.provision.systems.chains.planned import READY
+from meshlab.provision.systems.kubernetes.planned import API
+from meshlab.provision.systems.session import opened
+from meshlab.provision.systems.talos.planned import REBOOT
+from meshlab.provision.systems.talos.planned import VOTERS as ETCD_VOTERS
+from meshlab.provision.systems.vault.planned import UNSEAL
+from meshlab.provision.systems.vault.planned import VOTERS as VAULT_VOTERS
 
 
 def plan_reboot(
@@ -67,7 +73,7 @@ def _reboot(draft: Draft, machine: Machine, before: Sequence[str]) -> list[str]:
         "talos.reboot",
         f"Reboot {name}",
         "Its pods are down meanwhile; a Vault pod with Shamir keys comes back sealed.",
-        "reboot",
+        REBOOT,
         *before,
         settings={"address": machine.address},
         natural_key=f"boot id of {machine.address}",
@@ -80,7 +86,7 @@ def _reboot(draft: Draft, machine: Machine, before: Sequence[str]) -> list[str]:
             "talos.etcd-voters",
             f"Wait until etcd on {name} votes again",
             "The Talos API answers before etcd does; the next master must not go before etcd is whole.",
-            "etcd-voters",
+            ETCD_VOTERS,
             last,
             settings={"control_plane": draft.control_plane},
         )
@@ -89,7 +95,7 @@ def _reboot(draft: Draft, machine: Machine, before: Sequence[str]) -> list[str]:
             "kubernetes.api",
             "Wait for the Kubernetes API on every master",
             "What follows goes through it.",
-            "kubernetes-api",
+            API,
             last,
             settings={"control_plane": draft.control_plane},
         )
@@ -103,7 +109,7 @@ def _reboot(draft: Draft, machine: Machine, before: Sequence[str]) -> list[str]:
                 "vault.unseal",
                 f"Unseal {pod} if it is sealed",
                 "Which pod runs on which machine is the scheduler's choice; one that is unsealed needs nothing.",
-                "vault-unseal",
+                UNSEAL,
                 last,
                 settings={"pods": [pod]},
             )
@@ -115,7 +121,7 @@ def _reboot(draft: Draft, machine: Machine, before: Sequence[str]) -> list[str]:
                 "vault.voters",
                 f"Wait for {workload.replicas} Vault voters",
                 "Until each votes and follows its leader, the next machine could take the quorum.",
-                "vault-voters",
+                VAULT_VOTERS,
                 *unsealed,
                 settings={"pods": pods},
             )
@@ -130,7 +136,7 @@ def _reboot(draft: Draft, machine: Machine, before: Sequence[str]) -> list[str]:
                 "chains.ready",
                 f"Wait until {called} has caught up",
                 "It comes back by itself, on its own disk, and has missed what happened meanwhile.",
-                "chain",
+                READY,
                 last,
                 settings={"namespace": chains.NAMESPACE, "pods": {f"{called}-0": name}, "ready": True},
             )

@@ -14,7 +14,7 @@ from meshlab.model.errors import CheckFailed, InputError, LiveError
 if TYPE_CHECKING:
     from meshlab.live.target import Target
     from meshlab.model import Topology
-    from meshlab.provision.guard.guard import Verdict
+    from meshlab.provision.guard.rule import Verdict
     from meshlab.provision.plan.plan import Plan
     from meshlab.provision.run.attach import Attached
 
@@ -61,7 +61,7 @@ def plan(
     if output:
         made.save(output)
         say(f"wrote {output}")
-    shown = rows(made, judged)
+    shown = rows(made, {name: verdict.to_dict() for name, verdict in judged.items()})
     text = "\n".join([_steps(shown), summary(made), *_refused(made, judged), _how_to_approve(made, reboot)])
     answer(_document(made, shown), as_json, text)
 

@@ -159,7 +159,7 @@ class AwsSession:
     def _new_client(self, name: str, repeat: bool) -> Any:
         from botocore.config import Config
 
-        from meshlab import __version__
+        from meshlab.version import __version__
 
         common: dict[str, Any] = {
             "retries": {"mode": "standard", "total_max_attempts": 5 if repeat else 1},

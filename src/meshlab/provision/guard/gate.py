@@ -11,7 +11,7 @@ from meshlab.provision.guard.course import founded, given_up
 from meshlab.provision.guard.guard import Guard
 from meshlab.provision.plan.plan import Plan
 from meshlab.provision.plan.step import Step
-from meshlab.provision.steps.operation import StepFailed
+from meshlab.provision.systems.outcome import StepFailed
 
 TURN_S = 0.2
 
@@ -73,16 +73,13 @@ class Gate:
 
     def _in_danger(self, step: Step) -> bool:
         """Says whether a step must wait for others; refuses it where waiting would not help."""
-        if not self._guard.touched(step):
+        membership = self._guard.membership
+        if not membership.touched(step):
             return False
         exist = founded(self._plan, self._topology, set(self._done()))
         if not exist - self._declared or self._overridden():
             return False
-        beside = [
-            other
-            for other in self._acting.values()
-            if set(self._guard.touched(other)) & set(self._guard.touched(step))
-        ]
+        beside = membership.beside(step, self._acting.values(), self._plan)
         if beside:
             return self._guard.judge(step, beside, exist=exist, declared=self._declared) is not None
         refusal = self._guard.judge(step, exist=exist, declared=self._declared)

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from meshlab.live.target import Target
 from meshlab.model import RaftGroup, Topology
 from meshlab.provision.cluster.connections import Connections
-from meshlab.provision.guard.guard import Guard, Verdict
+from meshlab.provision.guard.guard import Guard
+from meshlab.provision.guard.rule import Verdict
 from meshlab.provision.plan.plan import Plan
-from meshlab.provision.steps.session import opened
+from meshlab.provision.systems.session import opened
 
 FRESH_S = 1.0
 """How long one look serves; steps that are judged at the same moment share it."""

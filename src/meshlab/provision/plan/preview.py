@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from meshlab.provision.guard.guard import Verdict
-
 
 def preview(plan: Plan, step: Step | str) -> str:
     """Gives what one step will do, why, what must hold before, what it does to the cluster, how long, what it costs."""
@@ -63,7 +61,7 @@ def seconds(value: float) -> str:
     return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
 
 
-def rows(plan: Plan, verdicts: Mapping[str, Verdict] | None = None) -> list[dict[str, Any]]:
+def rows(plan: Plan, verdicts: Mapping[str, Mapping[str, str]] | None = None) -> list[dict[str, Any]]:
     """Gives one row per step: for tables, panels and ``--json``; with the guard's verdict where it was asked."""
     given = verdicts or {}
     return [
@@ -79,7 +77,7 @@ def rows(plan: Plan, verdicts: Mapping[str, Verdict] | None = None) -> list[dict
             "irreversible": step.irreversible,
             "needs": list(step.needs),
         }
-        | ({"guard": given[step.id].to_dict()} if step.id in given else {})
+        | ({"guard": dict(given[step.id])} if step.id in given else {})
         for step in plan
     ]
 

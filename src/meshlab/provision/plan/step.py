@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from meshlab.model import Distribution, State
 
-System = Literal["strongbox", "aws", "talos", "kubernetes", "vault", "chains", "verify"]
 Intent = Literal["ensure", "remove", "check"]
 
 
@@ -69,7 +68,7 @@ class Step:
     """
 
     id: str
-    system: System
+    system: str
     title: str
     why: str
     operation: str

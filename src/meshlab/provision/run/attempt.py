@@ -16,16 +16,10 @@ from meshlab.provision.cluster.tokens import client_token
 from meshlab.provision.guard.gate import Gate, StepRefused
 from meshlab.provision.plan.step import Step
 from meshlab.provision.run.resolve import resolve
-from meshlab.provision.steps.context import Context
-from meshlab.provision.steps.operation import (
-    Found,
-    Operation,
-    Result,
-    StepFailed,
-    Unclear,
-    Unreachable,
-    operation_for,
-)
+from meshlab.provision.systems.context import Context
+from meshlab.provision.systems.interface import Operation
+from meshlab.provision.systems.operations import operation_for
+from meshlab.provision.systems.outcome import Found, Result, StepFailed, Unclear, Unreachable
 
 Boundary = Callable[[str, str], None]
 """Called at each boundary of a step with (boundary, step); tests kill the process there."""

@@ -10,8 +10,8 @@ from meshlab.provision.cluster.approval import approve, phrase
 from meshlab.provision.cluster.journal import Journal
 from meshlab.provision.cluster.records import Kind, Outcome
 from meshlab.provision.cluster.workspace import Workspace
-from meshlab.provision.guard.guard import Refused
 from meshlab.provision.guard.observed import live_guard
+from meshlab.provision.guard.rule import Refused
 from meshlab.provision.plan.plan import Plan
 from meshlab.provision.run.attach import Attached, start_or_attach
 

@@ -13,8 +13,8 @@ from meshlab.provision.guard.guard import Guard
 from meshlab.provision.plan.plan import Plan
 from meshlab.provision.plan.step import Step
 from meshlab.provision.run.attempt import Attempt, Boundary, ClaimsFailed
-from meshlab.provision.steps.context import Context
-from meshlab.provision.steps.operation import Result, StepFailed
+from meshlab.provision.systems.context import Context
+from meshlab.provision.systems.outcome import Result, StepFailed
 
 HOLD_POLL_S = 0.2
 

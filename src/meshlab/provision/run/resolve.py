@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-from meshlab.provision.steps.context import Context
-from meshlab.provision.steps.operation import Found, Operation, Result, StepFailed, Unclear, Unreachable
+from meshlab.provision.systems.context import Context
+from meshlab.provision.systems.interface import Operation
+from meshlab.provision.systems.outcome import Found, Result, StepFailed, Unclear, Unreachable
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from meshlab.provision.guard.observed import guard_of
 from meshlab.provision.plan.plan import Plan
 from meshlab.provision.run.attempt import Boundary
 from meshlab.provision.run.executor import Executor, nowhere
-from meshlab.provision.steps.context import Context
+from meshlab.provision.systems.context import Context
 
 EXIT = {Outcome.DONE: 0, Outcome.CHECK_FAILED: CheckFailed.exit_code, Outcome.REFUSED: 2}
 """The runner's exit codes; every other outcome is 3: the live side failed, and the run can be resumed."""

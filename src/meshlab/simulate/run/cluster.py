@@ -64,7 +64,7 @@ def _client(address: str) -> Any:
 
 
 def _threads(client: Any, address: str) -> list[int]:
-    from meshlab import __version__
+    from meshlab.version import __version__
 
     try:
         client.wait_for_workers(1, timeout=_PATIENCE)
@@ -94,7 +94,7 @@ def _threads(client: Any, address: str) -> list[int]:
 
 def _version() -> str:
     """Runs on a worker."""
-    from meshlab import __version__
+    from meshlab.version import __version__
 
     return __version__
 

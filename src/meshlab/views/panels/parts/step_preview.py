@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from meshlab.model import State, Topology
-from meshlab.provision.guard.guard import after, disturbed
+from meshlab.provision.guard.membership import after, disturbed
 from meshlab.provision.plan.preview import duration, effects
 from meshlab.simulate import standing
 from meshlab.views.marks import MARKS

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from meshlab.live.target import Target
 from meshlab.provision.cluster.journal import Journal
 from meshlab.provision.cluster.strongbox import Strongbox
-from meshlab.provision.steps.operation import Found, Probe, Result, StepFailed
+from meshlab.provision.systems.outcome import Found, Probe, Result, StepFailed
 
 if TYPE_CHECKING:
     from meshlab.provision.cluster.connections import Connections

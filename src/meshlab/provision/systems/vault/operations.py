@@ -7,19 +7,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from meshlab.live.secret import Secret
-from meshlab.provision.steps.context import Context
-from meshlab.provision.steps.operation import (
+from meshlab.provision.systems.context import Context
+from meshlab.provision.systems.interface import Operation, Waiting
+from meshlab.provision.systems.outcome import (
     Absent,
     Found,
-    Operation,
     Probe,
     Reaction,
     Result,
     StepFailed,
     Unclear,
     Unreachable,
-    Waiting,
-    operation,
 )
 
 if TYPE_CHECKING:
@@ -93,10 +91,10 @@ class _OnVault(Operation):
         return [str(pod) for pod in self.settings["pods"]]
 
 
-@operation("vault.listening")
 class Listening(Waiting):
     """Every Vault pod answers, sealed or not."""
 
+    name = "vault.listening"
     patience = "pods_running"
 
     def look(self, context: Context) -> Probe:
@@ -104,13 +102,15 @@ class Listening(Waiting):
         return Found({"codes": codes})
 
 
-@operation("vault.init")
 class Init(_OnVault):
     """Initialises Vault once in the cluster's life.
 
     The keys exist only in one HTTP reply. So: refused where the journal, the strongbox or any pod says it happened;
     the strongbox is proved writable before the call; and the reply's bytes are in it before anybody reads them.
     """
+
+    name = "vault.init"
+    founds = "hashicorp"
 
     def probe(self, context: Context) -> Probe:
         kept = INIT_REPLY in context.strongbox
@@ -146,10 +146,10 @@ class Init(_OnVault):
         return True
 
 
-@operation("vault.unseal")
 class Unseal(_OnVault):
     """Unseals one pod with the threshold of keys; with auto-unseal it only waits."""
 
+    name = "vault.unseal"
     repeatable = True
 
     def probe(self, context: Context) -> Probe:
@@ -177,10 +177,10 @@ class Unseal(_OnVault):
         return context.wait_until(unsealed, context.target.patience.vault_voters, self.step.title)
 
 
-@operation("vault.voters")
 class Voters(Waiting):
     """Autopilot has promoted every pod to a voter: before that, losing the leader loses the quorum for good."""
 
+    name = "vault.voters"
     patience = "vault_voters"
 
     def look(self, context: Context) -> Probe:
@@ -226,9 +226,10 @@ class _Configure(_OnVault):
         return {}
 
 
-@operation("vault.autopilot")
 class ConfigureAutopilot(_Configure):
     """Dead servers are not removed by themselves, and the group never shrinks below three."""
+
+    name = "vault.autopilot"
 
     def there(self, client: VaultClient) -> bool:
         now = client.read("sys/storage/raft/autopilot/configuration")
@@ -243,9 +244,10 @@ class ConfigureAutopilot(_Configure):
         )
 
 
-@operation("vault.audit")
 class Audit(_Configure):
     """An audit device stands before anything else is configured: a request that none records is not answered."""
+
+    name = "vault.audit"
 
     def there(self, client: VaultClient) -> bool:
         return bool(client.audit_devices())
@@ -255,9 +257,10 @@ class Audit(_Configure):
             client.write("sys/audit/stdout", {"type": "file", "options": {"file_path": "stdout"}})
 
 
-@operation("vault.policy")
 class Policy(_Configure):
     """What the chain nodes may read: their own secrets, nothing else."""
+
+    name = "vault.policy"
 
     def there(self, client: VaultClient) -> bool:
         return str(self.settings["name"]) in client.policies()
@@ -266,9 +269,10 @@ class Policy(_Configure):
         client.write_policy(str(self.settings["name"]), str(self.settings["policy"]))
 
 
-@operation("vault.kv")
 class KeyValues(_Configure):
     """A key-value engine, version 2."""
+
+    name = "vault.kv"
 
     def there(self, client: VaultClient) -> bool:
         return "kv/" in client.engines()
@@ -278,9 +282,10 @@ class KeyValues(_Configure):
             client.enable_engine("kv", "kv", version="2")
 
 
-@operation("vault.kubernetes-auth")
 class KubernetesAuth(_Configure):
     """Pods sign in with their service account's token, which the Kubernetes API reviews."""
+
+    name = "vault.kubernetes-auth"
 
     def there(self, client: VaultClient) -> bool:
         from meshlab.live.vault import VaultError
@@ -295,7 +300,7 @@ class KubernetesAuth(_Configure):
             raise
 
     def configure(self, client: VaultClient, context: Context) -> None:
-        from meshlab.provision.steps.talos import bundle
+        from meshlab.provision.systems.talos.calls import bundle
 
         if "kubernetes/" not in client.auth_methods():
             client.enable_auth("kubernetes")
@@ -308,9 +313,10 @@ class KubernetesAuth(_Configure):
         )
 
 
-@operation("vault.revoke-root")
 class RevokeRoot(_OnVault):
     """Revokes the root token; from then on only the ways in that were configured are left."""
+
+    name = "vault.revoke-root"
 
     def probe(self, context: Context) -> Probe:
         return Found() if ROOT_REVOKED in context.strongbox else Absent("the root token is still good")

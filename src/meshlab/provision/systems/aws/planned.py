@@ -1,13 +1,19 @@
-"""The AWS part of the plans: network, firewall, launch template and three instances; and their removal."""
+"""AWS' part of the plans: network, firewall, launch template and three instances; their removal and its proof."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from meshlab.model import State, Zone
+from meshlab.model import Machine, State, Zone
 from meshlab.planning.tables import prices
-from meshlab.provision.plan.graph import MIB, Draft, security_rules
+from meshlab.provision.plan.draft import MIB, CannotPlan, Draft
+from meshlab.provision.plan.durations import Takes
 from meshlab.provision.plan.step import Cost, Effect, Step
+from meshlab.provision.systems.aws.firewall import security_rules
+
+CALL = Takes(1.5, 0.5, 0.2)
+INSTANCES = Takes(25.0, 0.4, 1.0)
+TERMINATE = Takes(45.0, 0.4, 1.0)
 
 _NOT_A_GROUP = (
     "One RunInstances call of its own, not an Auto Scaling group: a group replaces by terminating first, may end a"
@@ -20,6 +26,7 @@ def aws_steps(draft: Draft) -> None:
     if not draft.cloud:
         return
     topology, machines = draft.topology, draft.cloud
+    _check(machines)
     site = next(s for s in topology.sites if s.name == machines[0].site)
     zones = [z for z in topology.of(Zone) if any(m.zone == z.name for m in machines)]
     kind = machines[0].instance_type
@@ -28,7 +35,7 @@ def aws_steps(draft: Draft) -> None:
         "aws.preflight",
         "Look at the account",
         "Zones, image, instance type and quota are checked before anything is made, so that nothing is left half done.",
-        "aws-call",
+        CALL,
         settings={
             "zones": [z.name for z in zones],
             "instance_type": kind,
@@ -41,7 +48,7 @@ def aws_steps(draft: Draft) -> None:
         "aws.vpc",
         f"Make the VPC {site.network}",
         "A network of our own for the control plane, which overlaps neither pods nor services.",
-        "aws-call",
+        CALL,
         preflight,
         settings={"part": "vpc", "cidr": site.network},
         natural_key="tag meshlab:part=vpc",
@@ -51,7 +58,7 @@ def aws_steps(draft: Draft) -> None:
         "aws.vpc-dns",
         "Turn name resolution on in the VPC",
         "Talos resolves registries and time servers by name; one attribute per call is all AWS takes.",
-        "aws-call",
+        CALL,
         vpc,
         settings={"part": "vpc"},
     )
@@ -61,7 +68,7 @@ def aws_steps(draft: Draft) -> None:
             "aws.subnet",
             f"Make the subnet {zone.subnet} in {zone.name}",
             "One zone, one subnet, one voter: a zone that fails takes one vote with it and not more.",
-            "aws-call",
+            CALL,
             vpc,
             settings={
                 "part": f"subnet-{zone.name}",
@@ -78,7 +85,7 @@ def aws_steps(draft: Draft) -> None:
         "aws.gateway",
         "Make the internet gateway and attach it",
         "Without a NAT in between, the WireGuard port of each master can be reached: a NAT would hide it.",
-        "aws-call",
+        CALL,
         vpc,
         settings={"part": "gateway"},
         natural_key="tag meshlab:part=gateway; one per VPC",
@@ -88,7 +95,7 @@ def aws_steps(draft: Draft) -> None:
         "aws.route-table",
         "Make the route table: default route to the gateway",
         "Subnets use it instead of the VPC's main table, so that nothing later changes them unseen.",
-        "aws-call",
+        CALL,
         gateway,
         *subnets,
         settings={"part": "routes", "subnets": subnets},
@@ -100,7 +107,7 @@ def aws_steps(draft: Draft) -> None:
         "Make the security group",
         "UDP 51820 is open for KubeSpan (UDP: the vendor's guide says TCP by mistake); 6443 and 50000 are open to our"
         " own machines and the operators' ranges only, never to the world.",
-        "aws-call",
+        CALL,
         vpc,
         settings={
             "part": "control-plane",
@@ -116,7 +123,7 @@ def aws_steps(draft: Draft) -> None:
         "Make the launch template",
         "Image pinned by its full name, encrypted gp3 disk, metadata service with tokens and one hop (pods cannot reach"
         " it), protected against termination.",
-        "aws-call",
+        CALL,
         group,
         preflight,
         settings={
@@ -132,7 +139,7 @@ def aws_steps(draft: Draft) -> None:
             "aws.instance",
             f"Launch {m.name} in {m.zone}",
             _NOT_A_GROUP,
-            "aws-call",
+            CALL,
             template,
             routes,
             f"aws/subnet-{m.zone}",
@@ -153,21 +160,30 @@ def aws_steps(draft: Draft) -> None:
         "aws.running",
         "Wait for the instances",
         "A launch can still fail after it was accepted (capacity, disk key); then the reason is read, not guessed.",
-        "instances",
+        INSTANCES,
         *instances,
         settings={"instances": instances},
     )
 
 
+def _check(machines: tuple[Machine, ...]) -> None:
+    kinds = {m.instance_type for m in machines}
+    if len(kinds) != 1 or not all(kinds):
+        raise CannotPlan(f"the EC2 machines need one instance type, the spec names: {sorted(kinds)}")
+    lost = [m.name for m in machines if not m.zone]
+    if lost:
+        raise CannotPlan(f"{', '.join(lost)}: no zone in the spec")
+
+
 def aws_removal(draft: Draft) -> None:
-    """Adds the steps that take everything on AWS away, in the order in which AWS lets go, and the proof."""
+    """Adds the steps that take everything on AWS away, in the order in which AWS lets go."""
     made = Draft(draft.topology, draft.target)
     aws_steps(made)
     by_id = {step.id: step for step in made.steps}
     before = [step.id for step in draft.steps]
     instances = [f"aws/{m.name}" for m in draft.cloud]
     subnets = [step for step in by_id if step.startswith("aws/subnet-")]
-    last = [_remove(draft, by_id[i], "terminate", *before) for i in instances]
+    last = [_remove(draft, by_id[i], TERMINATE, *before) for i in instances]
     for group in (
         ["aws/launch-template"],
         ["aws/security-group"],
@@ -176,32 +192,26 @@ def aws_removal(draft: Draft) -> None:
         subnets,
         ["aws/vpc"],
     ):
-        last = [_remove(draft, by_id[i], "aws-call", *last) for i in group if i in by_id]
-    retired = draft.add(
-        "remove/strongbox",
-        "strongbox.retire",
-        "Put the cluster's secrets aside",
-        "They open nothing any more; they are kept under the number of this life, and the next one gets new ones.",
-        "strongbox",
-        *(last or before),
-        system="strongbox",
-        intent="remove",
+        last = [_remove(draft, by_id[i], CALL, *last) for i in group if i in by_id]
+
+
+def aws_gone(draft: Draft) -> None:
+    """Adds the proof that nothing is left."""
+    if not draft.cloud:
+        return
+    draft.add(
+        "verify/nothing-left",
+        "aws.nothing-left",
+        "Prove that nothing is left",
+        "Two reads that do not depend on each other: everything with our tag, and network interfaces in our VPC.",
+        CALL,
+        *draft.ends,
+        system="verify",
+        intent="check",
     )
-    if draft.cloud:
-        draft.add(
-            "verify/nothing-left",
-            "aws.nothing-left",
-            "Prove that nothing is left",
-            "Two reads that do not depend on each other: everything with our tag, and network interfaces in our VPC.",
-            "aws-call",
-            retired,
-            *last,
-            system="verify",
-            intent="check",
-        )
 
 
-def _remove(draft: Draft, step: Step, takes: str, *needs: str) -> str:
+def _remove(draft: Draft, step: Step, takes: Takes, *needs: str) -> str:
     effects = tuple(Effect(e.component, after=State.DOWN) for e in step.effects)
     draft.add(
         f"remove/{step.id}",

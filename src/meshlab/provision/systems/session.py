@@ -10,7 +10,7 @@ from meshlab.provision.cluster.connections import Connections
 from meshlab.provision.cluster.journal import Journal
 from meshlab.provision.cluster.strongbox import Strongbox
 from meshlab.provision.cluster.workspace import Workspace
-from meshlab.provision.steps.context import Context
+from meshlab.provision.systems.context import Context
 
 
 @contextmanager

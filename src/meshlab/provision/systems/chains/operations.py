@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from meshlab.provision.steps.context import Context
-from meshlab.provision.steps.kubernetes import PodsRunning
-from meshlab.provision.steps.operation import Probe, operation
+from meshlab.provision.systems.context import Context
+from meshlab.provision.systems.kubernetes.waits import PodsRunning
+from meshlab.provision.systems.outcome import Probe
 
 
-@operation("chains.ready")
 class ChainReady(PodsRunning):
     """A chain node runs on its own worker and says that it is not behind its network."""
 
+    name = "chains.ready"
     patience = "chains_ready"
 
     def look(self, context: Context) -> Probe:

@@ -1,0 +1,1 @@
+"""The chain nodes: what its steps do, its part of the plans, how long they take, what is proven of it."""

@@ -1,0 +1,18 @@
+"""The strongbox: the cluster's own secrets, made at the beginning and put aside at the end."""
+
+from __future__ import annotations
+
+from meshlab.provision.systems.interface import System
+from meshlab.provision.systems.strongbox.operations import AdminTalosconfig, RetireSecrets, TalosSecrets
+from meshlab.provision.systems.strongbox.planned import strongbox_removal, strongbox_steps
+
+SYSTEM = System(
+    "strongbox",
+    operations=(
+        TalosSecrets,
+        AdminTalosconfig,
+        RetireSecrets,
+    ),
+    bring_up=strongbox_steps,
+    removal=strongbox_removal,
+)
