@@ -15,8 +15,9 @@ from meshlab.emulate.kubespan.discovery import DiscoveryService
 from meshlab.emulate.network.addresses import loopback
 from meshlab.emulate.processes.processes import ProcessTable
 from meshlab.emulate.talos import pki as machine_pki
+from meshlab.emulate.talos.hardware import Hardware
 from meshlab.emulate.talos.machine import Machine
-from meshlab.emulate.talos.site import Hardware, NoHooks, Site
+from meshlab.emulate.talos.site import NoHooks, Site
 from meshlab.emulate.timings import KubeSpanTimings, Timings
 from meshlab.live.secret import Secret
 from meshlab.live.talos.client import TalosClient

@@ -17,9 +17,10 @@ from meshlab.emulate.network.fabric import Fabric, LinkPolicy
 from meshlab.emulate.omni.service import Omni
 from meshlab.emulate.pods.pods import Pods
 from meshlab.emulate.processes.processes import ProcessTable
+from meshlab.emulate.talos.hardware import DiskSpec, Hardware
 from meshlab.emulate.talos.hooks import ClusterHooks
 from meshlab.emulate.talos.machine import Machine
-from meshlab.emulate.talos.site import DiskSpec, Hardware, Site
+from meshlab.emulate.talos.site import Site
 from meshlab.emulate.timings import Timings
 from meshlab.live.omni.reach import KEY_FILE
 from meshlab.live.omni.signature import ServiceAccount

@@ -17,7 +17,7 @@ from meshlab.live.talos.validation import ConfigError
 
 if TYPE_CHECKING:
     from meshlab.emulate.cosi.store import ResourceStore
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 pb: Any = omni_specs_pb2
 
@@ -46,7 +46,7 @@ class OmniCluster:
         Joined machines by UUID.
     """
 
-    def __init__(self, name: str, store: ResourceStore, machines: dict[str, Machine]) -> None:
+    def __init__(self, name: str, store: ResourceStore, machines: dict[str, Host]) -> None:
         self.name = name
         self.bundle: SecretsBundle | None = None
         self._store = store
@@ -97,14 +97,14 @@ class OmniCluster:
             kubespan=None,
         )
 
-    def _first_control_plane(self, nodes: dict[str, str]) -> Machine | None:
+    def _first_control_plane(self, nodes: dict[str, str]) -> Host | None:
         """The control plane that is bootstrapped: always the same one."""
         uuids = sorted(
             uuid for uuid, role in nodes.items() if role == "controlplane" and uuid in self._machines
         )
         return self._machines[uuids[0]] if uuids else None
 
-    def _configure(self, machine: Machine, role: Any, nodes: dict[str, str]) -> None:
+    def _configure(self, machine: Host, role: Any, nodes: dict[str, str]) -> None:
         settings = self._settings(nodes)
         ready = machine.stage == "maintenance" or (
             machine.config is not None and machine.stage in ("booting", "running")

@@ -17,8 +17,8 @@ from meshlab.emulate.kubespan.identity import PURPOSE_SIDEROLINK, ula_prefix
 from meshlab.emulate.omni.cluster import OmniCluster
 from meshlab.emulate.processes.tasks import end
 from meshlab.emulate.talos.api.faults import Fault, from_exception
-from meshlab.emulate.talos.machine import BASE62, Machine
-from meshlab.emulate.talos.site import Site
+from meshlab.emulate.talos.machine import BASE62
+from meshlab.emulate.talos.site import Host, Site
 from meshlab.live import rpc, yaml_text
 from meshlab.live._generated import cosi_resource_pb2, omni_management_pb2, omni_specs_pb2, siderolink_pb2
 from meshlab.live.omni import resources as types
@@ -51,7 +51,7 @@ class Omni:
     def __init__(self, site: Site, accounts: Iterable[ServiceAccount]) -> None:
         self.site = site
         self.store = ResourceStore(types.OMNI_TYPES, yaml=_omni_yaml)
-        self.machines: dict[str, Machine] = {}
+        self.machines: dict[str, Host] = {}
         self.join_token = Secret("".join(secrets.choice(BASE62) for _ in range(43)), name="Omni join token")
         self.url = ""
         self._keys = {account.identity: account.public_key for account in accounts}
@@ -128,7 +128,7 @@ class Omni:
         for name in sorted(wanted):
             await self.cluster(name).reconcile()
 
-    def _publish_machine(self, uuid: str, machine: Machine) -> None:
+    def _publish_machine(self, uuid: str, machine: Host) -> None:
         hardware = machine.hardware
         node = self.store.get(types.MACHINE_SET_NODE, uuid)
         cluster = node.metadata.labels.get(types.LABEL_CLUSTER, "") if node is not None else ""
@@ -365,7 +365,7 @@ class _Provision:
         )
 
 
-async def join(machine: Machine, omni_url: str, token: Secret[str]) -> str:
+async def join(machine: Host, omni_url: str, token: Secret[str]) -> str:
     """Let a machine join Omni as its kernel arguments tell a real one; gives its SideroLink address.
 
     Raises

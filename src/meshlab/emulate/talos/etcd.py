@@ -14,7 +14,7 @@ from meshlab.live.talos import resources as types
 
 if TYPE_CHECKING:
     from meshlab.emulate.etcd.client import EtcdClient
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 etcd_pb: Any = talos_etcd_pb2
 
@@ -34,7 +34,7 @@ class EtcdService:
         Peer URL by member name, for the process that is about to start.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self._machine = machine
         self._task: asyncio.Task[None] | None = None
         self._go = asyncio.Event()
@@ -117,7 +117,7 @@ class EtcdService:
         self.running = True
         self._machine.services.set("etcd", "Running", "Started task etcd")
 
-    def _candidates(self) -> list[tuple[Machine, EtcdClient]]:
+    def _candidates(self) -> list[tuple[Host, EtcdClient]]:
         """Other control planes of this cluster, known by discovery, whose etcd can be reached."""
         machine, site = self._machine, self._machine.site
         known = {

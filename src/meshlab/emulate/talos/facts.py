@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from meshlab.emulate.cosi.store import ResourceStore
 from meshlab.emulate.kubespan.identity import KubeSpanIdentity
 from meshlab.emulate.kubespan.service import prefix_message
+from meshlab.emulate.talos.hardware import Hardware
 from meshlab.emulate.talos.log import ServiceTable
-from meshlab.emulate.talos.site import Hardware
 from meshlab.live._generated import (
     talos_block_pb2,
     talos_cluster_pb2,
@@ -25,7 +25,7 @@ from meshlab.live.talos import resources as types
 from meshlab.live.talos.config_view import ConfigView
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 block_pb: Any = talos_block_pb2
 cluster_pb: Any = talos_cluster_pb2
@@ -41,7 +41,7 @@ REQUIRED_EVERYWHERE = ("apid", "machined", "kubelet")
 REQUIRED_ON_CONTROL_PLANES = ("etcd", "trustd")
 
 
-def publish(machine: Machine) -> None:
+def publish(machine: Host) -> None:
     """Publish what follows from hardware and configuration."""
     store, hardware, config = machine.store, machine.hardware, machine.config
     store.put(types.HOSTNAME_STATUS, "hostname", network_pb.HostnameStatusSpec(hostname=machine.hostname))
@@ -75,7 +75,7 @@ def publish(machine: Machine) -> None:
     store.put(types.INFO, "current", info)
 
 
-def _publish_disks(machine: Machine) -> None:
+def _publish_disks(machine: Host) -> None:
     store = machine.store
     for disk in machine.hardware.disks:
         spec = block_pb.DiskSpec(
@@ -170,7 +170,7 @@ def filtered(endpoints: Sequence[str], filters: Sequence[str]) -> list[str]:
     return kept
 
 
-def unmet_conditions(machine: Machine) -> list[tuple[str, str]]:
+def unmet_conditions(machine: Host) -> list[tuple[str, str]]:
     """Give what keeps a machine from being ready: condition and reason."""
     if machine.config is None:
         return []

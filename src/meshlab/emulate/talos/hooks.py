@@ -33,8 +33,7 @@ from meshlab.emulate.talos.node_facts import folder_of, node_facts
 from meshlab.live.talos.pki import CertificateAndKey
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
-    from meshlab.emulate.talos.site import Site
+    from meshlab.emulate.talos.site import Host, Site
 
 KUBELET_PORT = 10250
 SHUTDOWN_GRACE_S = 5.0
@@ -89,7 +88,7 @@ class ClusterHooks:
 
     # --- etcd
 
-    async def start_etcd(self, machine: Machine, bootstrap: bool) -> None:
+    async def start_etcd(self, machine: Host, bootstrap: bool) -> None:
         assert machine.etcd is not None
         tls = machine_pki.etcd_tls(machine, machine.state / "etcd-tls")
         member = EtcdMember(
@@ -108,7 +107,7 @@ class ClusterHooks:
         await member.start(cluster, state="new" if bootstrap else "existing")
         self._clients[machine.name] = member.client(loopback(machine.hardware.address))
 
-    async def stop_etcd(self, machine: Machine, wipe: bool) -> None:
+    async def stop_etcd(self, machine: Host, wipe: bool) -> None:
         client = self._clients.pop(machine.name, None)
         if client is not None:
             await client.close()
@@ -122,20 +121,20 @@ class ClusterHooks:
         if wipe:
             member.wipe()
 
-    def etcd(self, machine: Machine) -> EtcdClient | None:
+    def etcd(self, machine: Host) -> EtcdClient | None:
         return self._clients.get(machine.name)
 
-    def etcd_log(self, machine: Machine) -> Path:
+    def etcd_log(self, machine: Host) -> Path:
         """Gives the log of a machine's etcd; it is on the machine's disk, and goes with it."""
         return folder_of(machine, "/var/log") / "etcd.log"
 
-    def service_log(self, machine: Machine, service: str) -> Path | None:
+    def service_log(self, machine: Host, service: str) -> Path | None:
         """Gives the log of a service that runs as a process: etcd."""
         return self.etcd_log(machine) if service == "etcd" else None
 
     # --- control plane
 
-    async def start_control_plane(self, machine: Machine) -> None:
+    async def start_control_plane(self, machine: Host) -> None:
         tls = self._control_plane_tls(machine)
         plane = ControlPlane(
             machine.name, machine.hardware.address, self._api_server(machine, tls.serving), tls, self._fabric
@@ -143,7 +142,7 @@ class ClusterHooks:
         self._control_planes[machine.name] = plane
         await plane.start()
 
-    def _api_server(self, machine: Machine, tls: ServingTls) -> Server:
+    def _api_server(self, machine: Host, tls: ServingTls) -> Server:
         """The API server of a machine on its own etcd member: a real one where there is one, else the stand-in."""
         member = self._members[machine.name]
         address = machine.hardware.address
@@ -168,7 +167,7 @@ class ClusterHooks:
             service_network=self._service_network,
         )
 
-    async def stop_control_plane(self, machine: Machine) -> None:
+    async def stop_control_plane(self, machine: Host) -> None:
         plane = self._control_planes.pop(machine.name, None)
         if plane is not None:
             await (plane.stop() if machine.powered else plane.kill())
@@ -177,14 +176,14 @@ class ClusterHooks:
         """Gives the machines whose API server runs."""
         return tuple(sorted(self._control_planes))
 
-    def _control_plane_machines(self, machine: Machine) -> list[Machine]:
+    def _control_plane_machines(self, machine: Host) -> list[Host]:
         """The control planes of the cluster of a machine, by name."""
         assert self.site is not None
         own = machine.config.cluster_id if machine.config else ""
         same = (m for m in self.site.machines.values() if m.config and m.config.cluster_id == own)
         return sorted((m for m in same if m.config and m.config.is_control_plane), key=lambda m: m.name)
 
-    def _control_plane_tls(self, machine: Machine) -> ControlPlaneTls:
+    def _control_plane_tls(self, machine: Host) -> ControlPlaneTls:
         def client(user: str, *groups: str) -> Pair:
             return _pair(machine_pki.kubernetes_certificate(machine, user, list(groups), "client"))
 
@@ -196,7 +195,7 @@ class ClusterHooks:
             client("system:kube-scheduler"),
         )
 
-    def _serving_tls(self, machine: Machine) -> ServingTls:
+    def _serving_tls(self, machine: Host) -> ServingTls:
         config = machine.config
         assert config is not None
         names, _ = machine_pki.names_and_addresses(
@@ -227,11 +226,11 @@ class ClusterHooks:
             kubelet_key=kubelet.key.reveal().encode(),
         )
 
-    def _cluster_ca(self, machine: Machine) -> str:
+    def _cluster_ca(self, machine: Host) -> str:
         assert machine.config is not None
         return machine.config.certificate("cluster.ca") or ""
 
-    def _kube_client(self, machine: Machine, user: str, groups: list[str]) -> KubeClient:
+    def _kube_client(self, machine: Host, user: str, groups: list[str]) -> KubeClient:
         """A client of the API as a program on that machine has it: through its own balancer, from its own address."""
         issued = machine_pki.kubernetes_certificate(self._issuer(machine), user, groups, "client")
         urls = [
@@ -243,7 +242,7 @@ class ClusterHooks:
 
     # --- kubelet
 
-    async def start_kubelet(self, machine: Machine) -> None:
+    async def start_kubelet(self, machine: Host) -> None:
         await self._signer_known(machine)
         kubelet = Kubelet(
             node_facts(machine, self._cores.get(machine.name) or 4, self._kubernetes),
@@ -256,7 +255,7 @@ class ClusterHooks:
         await kubelet.start()
         await self._fabric.expose(machine.name, KUBELET_PORT, ("127.0.0.1", kubelet.port))
 
-    async def stop_kubelet(self, machine: Machine) -> None:
+    async def stop_kubelet(self, machine: Host) -> None:
         kubelet = self._kubelets.pop(machine.name, None)
         if kubelet is None:
             return
@@ -266,12 +265,12 @@ class ClusterHooks:
             pods = self._pods.running(machine.name)
             await asyncio.gather(*(self._pods.stop(machine.name, key, SHUTDOWN_GRACE_S) for key in pods))
 
-    async def _signer_known(self, machine: Machine) -> None:
+    async def _signer_known(self, machine: Host) -> None:
         """Waits until a control plane is configured: before that nobody could sign a kubelet's certificate."""
         while not self._control_plane_machines(machine):  # noqa: ASYNC110 - configurations come from outside
             await asyncio.sleep(machine.site.timings.trustd_retry_s)
 
-    def _kubelet_tls(self, machine: Machine) -> KubeletTls:
+    def _kubelet_tls(self, machine: Host) -> KubeletTls:
         issuer = self._issuer(machine)
         pair = machine_pki.kubernetes_certificate(
             issuer, f"system:node:{machine.hostname}", ["system:nodes"], "server", names=(machine.hostname,)
@@ -280,14 +279,14 @@ class ClusterHooks:
             pair.certificate.encode(), pair.key.reveal().encode(), self._cluster_ca(machine).encode()
         )
 
-    def _issuer(self, machine: Machine) -> Machine:
+    def _issuer(self, machine: Host) -> Host:
         """Who signs for a machine: itself, or the first control plane of its cluster."""
         own = machine.config is not None and machine.config.is_control_plane
         return machine if own else self._control_plane_machines(machine)[0]
 
     # --- power
 
-    async def power_lost(self, machine: Machine) -> None:
+    async def power_lost(self, machine: Host) -> None:
         """Cuts a machine off and kills its processes, in that order: no process gets to say goodbye."""
         self._fabric.power(machine.name, False)
         await self.stop_kubelet(machine)  # else it would ask for pods that are gone

@@ -13,7 +13,7 @@ import shutil
 import string
 import uuid
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from meshlab.emulate.cosi.store import ResourceStore
 from meshlab.emulate.etcd.wire import EtcdError, EtcdUnavailable
@@ -25,26 +25,16 @@ from meshlab.emulate.talos import facts as machine_facts
 from meshlab.emulate.talos import pki as machine_pki
 from meshlab.emulate.talos.api.server import TalosApi
 from meshlab.emulate.talos.etcd import EtcdNotHere, EtcdService
+from meshlab.emulate.talos.hardware import Hardware
 from meshlab.emulate.talos.log import EventLog, KernelLog, ServiceTable, pb
 from meshlab.emulate.talos.request import Request
-from meshlab.emulate.talos.site import Hardware, Site
+from meshlab.emulate.talos.site import Site, Stage
 from meshlab.live.secret import Secret
 from meshlab.live.talos.config_view import ConfigView
 from meshlab.live.talos.resources import TALOS_TYPES
 from meshlab.live.talos.settings import TALOS_VERSION
 from meshlab.live.talos.validation import ConfigError, validate
 
-Stage = Literal[
-    "off",
-    "booting",
-    "installing",
-    "maintenance",
-    "running",
-    "rebooting",
-    "shutting down",
-    "resetting",
-    "upgrading",
-]
 BASE62 = string.digits + string.ascii_letters
 STAGE_NUMBERS = {
     "off": 0,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from meshlab.emulate.kubernetes.node.kubelet import NodeFacts
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 
-def node_facts(machine: Machine, cores: int, kubernetes: str) -> NodeFacts:
+def node_facts(machine: Host, cores: int, kubernetes: str) -> NodeFacts:
     """Gives the node as the machine's configuration and hardware make it.
 
     Talos labels control planes, taints them unless scheduling is allowed there, and passes `machine.nodeLabels` on;
@@ -54,7 +54,7 @@ def node_facts(machine: Machine, cores: int, kubernetes: str) -> NodeFacts:
     )
 
 
-def folder_of(machine: Machine, path: str) -> Path:
+def folder_of(machine: Host, path: str) -> Path:
     """Gives the directory on this disk for a path of the machine: user volumes, ``/var``, else below EPHEMERAL."""
     parts = PurePosixPath(path).parts
     if parts[:3] == ("/", "var", "mnt") and len(parts) > 3:

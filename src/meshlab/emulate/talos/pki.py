@@ -15,14 +15,14 @@ from meshlab.live.talos.secrets_bundle import encode
 
 if TYPE_CHECKING:
     from meshlab.emulate.etcd.member import TlsFiles
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
     from meshlab.live.talos.config_view import ConfigView
 
 MAINTENANCE_NAME = "maintenance-service.talos.dev"
 YEAR = timedelta(days=365)
 
 
-def addresses(machine: Machine) -> list[str]:
+def addresses(machine: Host) -> list[str]:
     """Give the addresses a certificate of the machine must bear: the cluster's and the one it is served at."""
     own = [machine.hardware.address, loopback(machine.hardware.address)]
     return own + ([machine.hardware.external_address] if machine.hardware.external_address else [])
@@ -41,12 +41,12 @@ def names_and_addresses(entries: list[str]) -> tuple[list[str], list[str]]:
     return names, found
 
 
-def maintenance_certificate(machine: Machine) -> CertificateAndKey:
+def maintenance_certificate(machine: Host) -> CertificateAndKey:
     """Make the self-signed certificate of a machine without configuration."""
     return pki.self_signed(MAINTENANCE_NAME, addresses=addresses(machine), names=[MAINTENANCE_NAME])
 
 
-def api_certificate(machine: Machine, authority: CertificateAndKey) -> CertificateAndKey:
+def api_certificate(machine: Host, authority: CertificateAndKey) -> CertificateAndKey:
     """Issue the server certificate of the Talos API, 24 h."""
     config = machine.config
     names, more = names_and_addresses(config.cert_sans if config is not None else [])
@@ -71,7 +71,7 @@ def write_files(directory: Path, authority: str, pair: CertificateAndKey) -> Tls
     return files
 
 
-def etcd_tls(machine: Machine, directory: Path) -> TlsFiles:
+def etcd_tls(machine: Host, directory: Path) -> TlsFiles:
     """Issue and write a certificate for the machine's etcd, for clients and peers alike.
 
     Raises
@@ -93,7 +93,7 @@ def etcd_tls(machine: Machine, directory: Path) -> TlsFiles:
 
 
 def kubernetes_certificate(
-    machine: Machine,
+    machine: Host,
     common_name: str,
     organizations: list[str],
     usage: pki.Usage,
@@ -112,7 +112,7 @@ def kubernetes_certificate(
     )
 
 
-def admin_kubeconfig(machine: Machine) -> Secret[str]:
+def admin_kubeconfig(machine: Host) -> Secret[str]:
     """Write a kubeconfig of the group system:masters, valid for a year, for the cluster's endpoint."""
     config = _config(machine)
     authority = _authority(machine, "cluster.ca")
@@ -150,13 +150,13 @@ def admin_kubeconfig(machine: Machine) -> Secret[str]:
     return Secret(yaml_text.dump(document), name="kubeconfig")
 
 
-def _config(machine: Machine) -> ConfigView:
+def _config(machine: Host) -> ConfigView:
     if machine.config is None:
         raise ValueError(f"{machine.name} has no configuration")
     return machine.config
 
 
-def _authority(machine: Machine, path: str) -> CertificateAndKey:
+def _authority(machine: Host, path: str) -> CertificateAndKey:
     authority = _config(machine).authority(path)
     if authority is None:
         raise ValueError(f"{machine.name} does not hold the authority {path}")

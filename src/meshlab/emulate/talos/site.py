@@ -3,50 +3,158 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from meshlab.emulate.kubespan.discovery import DiscoveryService
 from meshlab.emulate.kubespan.service import MeshNode, mesh_endpoint
+from meshlab.emulate.talos.hardware import Hardware
 from meshlab.emulate.timings import Timings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from meshlab.emulate.cosi.store import ResourceStore
     from meshlab.emulate.etcd.client import EtcdClient
     from meshlab.emulate.etcd.member import Exposure
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.log import EventLog, KernelLog, ServiceTable
+    from meshlab.emulate.talos.request import Request
+    from meshlab.live.secret import Secret
+    from meshlab.live.talos.config_view import ConfigView
+
+
+Stage = Literal[
+    "off",
+    "booting",
+    "installing",
+    "maintenance",
+    "running",
+    "rebooting",
+    "shutting down",
+    "resetting",
+    "upgrading",
+]
+
+
+class Api(Protocol):
+    """The Talos API of a machine; `api.server.TalosApi` is it."""
+
+    @property
+    def in_maintenance(self) -> bool: ...
+    @property
+    def listening(self) -> bool: ...
+    async def perform(self, call: Any, request: Any, caller: Any) -> Any: ...
+    def perform_stream(self, call: Any, request: Any, caller: Any) -> AsyncIterator[Any]: ...
+
+
+class Etcd(Protocol):
+    """The etcd service of a control plane; `etcd.EtcdService` is it."""
+
+    initial_cluster: dict[str, str]
+    """Peer URL by member name, for the process that is about to start."""
+    running: bool
+
+    @property
+    def has_data(self) -> bool: ...
+    @property
+    def data_dir(self) -> Path: ...
+    @property
+    def peer_url(self) -> str: ...
+    def client(self) -> EtcdClient: ...
+    def bootstrap(self) -> None: ...
+    async def leave(self) -> None: ...
+
+
+class Host(Protocol):
+    """A machine as its parts, its API and its neighbours see it; `machine.Machine` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def hardware(self) -> Hardware: ...
+    @property
+    def site(self) -> Site: ...
+    @property
+    def stage(self) -> Stage: ...
+    @property
+    def powered(self) -> bool: ...
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def boot_id(self) -> str: ...
+    @property
+    def busy(self) -> str | None: ...
+    @property
+    def config(self) -> ConfigView | None: ...
+    @property
+    def config_text(self) -> Secret[str] | None: ...
+    @property
+    def mesh(self) -> MeshNode | None: ...
+    @property
+    def etcd(self) -> Etcd | None: ...
+    @property
+    def api(self) -> Api: ...
+    @property
+    def events(self) -> EventLog: ...
+    @property
+    def kernel(self) -> KernelLog: ...
+    @property
+    def store(self) -> ResourceStore: ...
+    @property
+    def services(self) -> ServiceTable: ...
+    @property
+    def directory(self) -> Path: ...
+    @property
+    def state(self) -> Path: ...
+    @property
+    def ephemeral(self) -> Path: ...
+    @property
+    def hostname(self) -> str: ...
+    @property
+    def node_id(self) -> str: ...
+    @property
+    def installed(self) -> bool: ...
+    @property
+    def talos_version(self) -> str: ...
+    def user_volume(self, name: str) -> Path: ...
+    def request(self, request: Request) -> None: ...
+    def configure(self, text: str, *, save: bool = True) -> None: ...
+    def save_config(self, text: str) -> None: ...
+    def stage_image(self, version: str) -> None: ...
+    async def power_on(self) -> None: ...
+    async def power_off(self) -> None: ...
+    async def wait_for(self, stage: Stage, deadline_s: float = 30.0) -> None: ...
 
 
 class MachineHooks(Protocol):
     """Starts and stops the real processes and services of a machine."""
 
-    async def start_etcd(self, machine: Machine, bootstrap: bool) -> None:
+    async def start_etcd(self, machine: Host, bootstrap: bool) -> None:
         """Start etcd: with ``bootstrap`` a new cluster, else on its data or as the member just added.
 
         The members to name are in ``machine.etcd.initial_cluster`` (peer URL by name).
         """
 
-    async def stop_etcd(self, machine: Machine, wipe: bool) -> None:
+    async def stop_etcd(self, machine: Host, wipe: bool) -> None:
         """Stop etcd if it runs; with ``wipe`` its data goes too."""
 
-    def etcd(self, machine: Machine) -> EtcdClient | None:
+    def etcd(self, machine: Host) -> EtcdClient | None:
         """Give a client of the machine's running member, or None. The hooks keep and close it."""
 
-    async def start_control_plane(self, machine: Machine) -> None:
+    async def start_control_plane(self, machine: Host) -> None:
         """Start the API server and the controllers of a control plane; etcd serves."""
 
-    async def stop_control_plane(self, machine: Machine) -> None:
+    async def stop_control_plane(self, machine: Host) -> None:
         """Stop them if they run."""
 
-    async def start_kubelet(self, machine: Machine) -> None:
+    async def start_kubelet(self, machine: Host) -> None:
         """Start the kubelet; the API server may not be there yet."""
 
-    async def stop_kubelet(self, machine: Machine) -> None:
+    async def stop_kubelet(self, machine: Host) -> None:
         """Stop it, and the pods with it."""
 
-    def service_log(self, machine: Machine, service: str) -> Path | None:
+    def service_log(self, machine: Host, service: str) -> Path | None:
         """Give the file that a service's own process logs to, which need not be there yet.
 
         None: the service has no such process, its log is what the machine says of it.
@@ -56,81 +164,31 @@ class MachineHooks(Protocol):
 class NoHooks:
     """Hooks that start nothing: a machine alone."""
 
-    async def start_etcd(self, machine: Machine, bootstrap: bool) -> None:
+    async def start_etcd(self, machine: Host, bootstrap: bool) -> None:
         """Do nothing."""
 
-    async def stop_etcd(self, machine: Machine, wipe: bool) -> None:
+    async def stop_etcd(self, machine: Host, wipe: bool) -> None:
         """Do nothing."""
 
-    def etcd(self, machine: Machine) -> EtcdClient | None:
+    def etcd(self, machine: Host) -> EtcdClient | None:
         """Give None."""
         return None
 
-    async def start_control_plane(self, machine: Machine) -> None:
+    async def start_control_plane(self, machine: Host) -> None:
         """Do nothing."""
 
-    async def stop_control_plane(self, machine: Machine) -> None:
+    async def stop_control_plane(self, machine: Host) -> None:
         """Do nothing."""
 
-    async def start_kubelet(self, machine: Machine) -> None:
+    async def start_kubelet(self, machine: Host) -> None:
         """Do nothing."""
 
-    async def stop_kubelet(self, machine: Machine) -> None:
+    async def stop_kubelet(self, machine: Host) -> None:
         """Do nothing."""
 
-    def service_log(self, machine: Machine, service: str) -> Path | None:
+    def service_log(self, machine: Host, service: str) -> Path | None:
         """Give None."""
         return None
-
-
-@dataclass(frozen=True)
-class DiskSpec:
-    """A disk of a machine: kernel name, size in bytes, transport (``nvme``, ``sata``, ``virtio``), model."""
-
-    name: str
-    size: int
-    transport: str = "nvme"
-    model: str = "Emulated"
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """What a machine is before any configuration.
-
-    Attributes
-    ----------
-    address
-        Its cluster address (10.x).
-    network
-        Prefix of its link, e.g. ``10.20.1.0/24``.
-    location
-        Name of the network it is in (a VPC, a data centre): addresses are reached directly only inside one.
-    external_address
-        Public address that leads to it from elsewhere, None: there is none (the mesh then tries ``address``).
-    installed
-        Whether the image it boots from is an installed one, as an AMI is.
-    """
-
-    name: str
-    address: str
-    uuid: str
-    mac: str
-    network: str = "10.0.0.0/8"
-    location: str = ""
-    external_address: str | None = None
-    platform: Literal["metal", "aws"] = "metal"
-    region: str = ""
-    zone: str = ""
-    instance_type: str = ""
-    instance_id: str = ""
-    installed: bool = False
-    disks: tuple[DiskSpec, ...] = (DiskSpec("nvme0n1", 100 * 10**9),)
-    memory_bytes: int = 8 * 2**30
-
-    @property
-    def provider_id(self) -> str:
-        """As the cloud's controller writes it."""
-        return f"aws:///{self.zone}/{self.instance_id}" if self.platform == "aws" and self.instance_id else ""
 
 
 @dataclass
@@ -153,7 +211,7 @@ class Site:
     timings: Timings = field(default_factory=Timings)
     exposure: Exposure | None = None
     reachable_by: Callable[[str, str], bool] = lambda source, target: True
-    machines: dict[str, Machine] = field(default_factory=dict)
+    machines: dict[str, Host] = field(default_factory=dict)
     etcd_membership: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def reachable(self, source: str, target: str) -> bool:
@@ -165,7 +223,7 @@ class Site:
         """Whether a connection between two machines can live."""
         return self.reachable(one, other) and self.reachable(other, one)
 
-    def find(self, target: str) -> Machine | None:
+    def find(self, target: str) -> Host | None:
         """Find a machine by address, name or hostname."""
         for machine in self.machines.values():
             if target in (
@@ -193,7 +251,7 @@ class Site:
         inside = one.location == other.location or one.external_address is None
         return mesh_endpoint(one.address if inside else str(one.external_address))
 
-    def _endpoints(self, here: Machine, there: Machine) -> list[str]:
+    def _endpoints(self, here: Host, there: Host) -> list[str]:
         one, other = here.hardware, there.hardware
         announced = there.config.extra_announced_endpoints if there.config is not None else []
         result = list(announced)

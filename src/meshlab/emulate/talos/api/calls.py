@@ -24,7 +24,7 @@ from meshlab.live._generated import common_pb2, machine_pb2, storage_pb2, time_p
 from meshlab.live.talos.validation import ConfigError, validate
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 pb: Any = machine_pb2
 common: Any = common_pb2
@@ -42,7 +42,7 @@ MODES = {"REBOOT": 0, "AUTO": 1, "NO_REBOOT": 2, "STAGED": 3, "TRY": 4}
 class MachineCalls(EtcdCalls):
     """``machine.MachineService`` of one machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         super().__init__(machine)
         self._applying = False
         self._undo: asyncio.TimerHandle | None = None
@@ -303,7 +303,7 @@ class MachineCalls(EtcdCalls):
 class StorageCalls:
     """``storage.StorageService`` of one machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self._machine = machine
 
     async def Disks(self, request: Any, caller: Caller) -> Any:
@@ -326,7 +326,7 @@ class StorageCalls:
 class TimeCalls:
     """``time.TimeService``: the machine's clock is this machine's."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self._machine = machine
 
     async def Time(self, request: Any, caller: Caller) -> Any:

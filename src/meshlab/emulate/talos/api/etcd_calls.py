@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from meshlab.emulate.etcd.wire import EtcdError, EtcdUnavailable
 from meshlab.emulate.talos.api.faults import Fault
 from meshlab.emulate.talos.api.tls import Caller
-from meshlab.emulate.talos.etcd import EtcdService, cluster_url
+from meshlab.emulate.talos.etcd import cluster_url
 from meshlab.live._generated import common_pb2, machine_pb2
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Etcd, Host
 
 pb: Any = machine_pb2
 common: Any = common_pb2
@@ -23,10 +23,10 @@ ALARMS = {"NONE": 0, "NOSPACE": 1, "CORRUPT": 2}
 class EtcdCalls:
     """The calls that begin with Etcd."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self._machine = machine
 
-    def _etcd(self) -> EtcdService:
+    def _etcd(self) -> Etcd:
         machine = self._machine
         if machine.config is None or not machine.config.is_control_plane:
             raise Fault("UNIMPLEMENTED", "method can be only called on a control plane node")

@@ -14,19 +14,19 @@ from meshlab.live._generated import cluster_pb2
 from meshlab.live.talos import resources as types
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 pb: Any = cluster_pb2
 POLL_S = 0.5
 DEFAULT_WAIT_S = 300.0
 
-Check = Callable[[list["Machine"], list["Machine"]], Awaitable[str]]
+Check = Callable[[list["Host"], list["Host"]], Awaitable[str]]
 
 
 class ClusterCalls:
     """``cluster.ClusterService``: the checks of Talos that need no Kubernetes."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self._machine = machine
 
     async def HealthCheck(self, request: Any, caller: Caller) -> AsyncIterator[Any]:
@@ -57,7 +57,7 @@ class ClusterCalls:
                     raise Fault("DEADLINE_EXCEEDED", f"{title}: {problem}")
                 await asyncio.sleep(POLL_S)
 
-    def _nodes(self, request: Any) -> tuple[list[Machine], list[Machine]]:
+    def _nodes(self, request: Any) -> tuple[list[Host], list[Host]]:
         site = self._machine.site
         info = request.cluster_info
         if info.control_plane_nodes or info.worker_nodes:
@@ -68,7 +68,7 @@ class ClusterCalls:
                 [spec.hostname for spec in members if spec.machine_type == 2],
                 [spec.hostname for spec in members if spec.machine_type == 3],
             )
-        found: tuple[list[Machine], list[Machine]] = ([], [])
+        found: tuple[list[Host], list[Host]] = ([], [])
         for kind, wanted in zip(found, names, strict=True):
             for name in wanted:
                 machine = site.find(name)
@@ -87,10 +87,10 @@ class ClusterCalls:
             ("all nodes to finish boot sequence", self._booted),
         ]
 
-    def _silent(self, machine: Machine) -> bool:
+    def _silent(self, machine: Host) -> bool:
         return machine is not self._machine and not machine.site.both_ways(self._machine.name, machine.name)
 
-    def _services(self, machines: list[Machine], service: str) -> str:
+    def _services(self, machines: list[Host], service: str) -> str:
         for machine in machines:
             if self._silent(machine):
                 return f"{machine.hardware.address}: no answer"
@@ -99,15 +99,15 @@ class ClusterCalls:
                 return f"{machine.hardware.address}: service {service!r} is not healthy"
         return ""
 
-    async def _members(self, machine: Machine) -> dict[str, str]:
+    async def _members(self, machine: Host) -> dict[str, str]:
         if self._silent(machine) or machine.etcd is None:
             raise EtcdUnavailable("no answer")
         return {member.name: member.peer_urls[0] for member in await machine.etcd.client().member_list()}
 
-    async def _etcd_healthy(self, control_planes: list[Machine], workers: list[Machine]) -> str:
+    async def _etcd_healthy(self, control_planes: list[Host], workers: list[Host]) -> str:
         return self._services(control_planes, "etcd")
 
-    async def _etcd_consistent(self, control_planes: list[Machine], workers: list[Machine]) -> str:
+    async def _etcd_consistent(self, control_planes: list[Host], workers: list[Host]) -> str:
         views = []
         for machine in control_planes:
             try:
@@ -116,7 +116,7 @@ class ClusterCalls:
                 return f"{machine.hardware.address}: {error}"
         return "" if all(view == views[0] for view in views) else "etcd member lists differ"
 
-    async def _etcd_members(self, control_planes: list[Machine], workers: list[Machine]) -> str:
+    async def _etcd_members(self, control_planes: list[Host], workers: list[Host]) -> str:
         try:
             members = set(await self._members(self._machine))
         except (EtcdUnavailable, EtcdError, EtcdNotHere) as error:
@@ -126,13 +126,13 @@ class ClusterCalls:
             "" if members == wanted else f"members are {sorted(members)}, control planes are {sorted(wanted)}"
         )
 
-    async def _apid(self, control_planes: list[Machine], workers: list[Machine]) -> str:
+    async def _apid(self, control_planes: list[Host], workers: list[Host]) -> str:
         return self._services([*control_planes, *workers], "apid")
 
-    async def _kubelet(self, control_planes: list[Machine], workers: list[Machine]) -> str:
+    async def _kubelet(self, control_planes: list[Host], workers: list[Host]) -> str:
         return self._services([*control_planes, *workers], "kubelet")
 
-    async def _booted(self, control_planes: list[Machine], workers: list[Machine]) -> str:
+    async def _booted(self, control_planes: list[Host], workers: list[Host]) -> str:
         late = [
             m.hardware.address for m in (*control_planes, *workers) if self._silent(m) or m.stage != "running"
         ]

@@ -22,7 +22,7 @@ from meshlab.live.talos.channel import TALOS_PORT
 from meshlab.live.talos.pki import CertificateAndKey
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 FAN_OUT_PACKAGES = ("machine.MachineService", "cluster.", "inspect.", "storage.", "time.")
 
@@ -47,12 +47,17 @@ class _Call:
 class TalosApi:
     """What answers on port 50000 of a machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self._machine = machine
         self._server: Any = None
         self._front: TlsFront | None = None
         self._implementations: dict[str, Any] = {}
         self._maintenance = False
+
+    @property
+    def listening(self) -> bool:
+        """Whether it takes connections."""
+        return self._front is not None
 
     @property
     def in_maintenance(self) -> bool:
@@ -194,7 +199,7 @@ class TalosApi:
             raise Fault("INVALID_ARGUMENT", "node metadata must be single-valued")
         return node, False
 
-    def _target(self, name: str) -> Machine:
+    def _target(self, name: str) -> Host:
         """Find the machine to forward to; this one, or one that can be reached.
 
         Raises
@@ -210,12 +215,12 @@ class TalosApi:
         if self._maintenance or config is None or not config.is_control_plane:
             raise Fault("PERMISSION_DENIED", "no request forwarding")
         target = machine.site.find(name)
-        usable = target is not None and target.config is not None and target.api._front is not None
+        usable = target is not None and target.config is not None and target.api.listening
         if target is None or not usable or not machine.site.both_ways(machine.name, target.name):
             raise Fault("UNAVAILABLE", f"connection error: {name} does not answer")
         return target
 
-    async def _reach(self, name: str) -> Machine:
+    async def _reach(self, name: str) -> Host:
         try:
             return self._target(name)
         except Fault as fault:

@@ -18,10 +18,10 @@ from meshlab.live._generated import (
 )
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 
-def implementations(machine: Machine) -> list[tuple[Any, Any]]:
+def implementations(machine: Host) -> list[tuple[Any, Any]]:
     """Give each service's descriptor and what answers it on this machine."""
 
     def service(module: Any, name: str) -> Any:

@@ -11,13 +11,13 @@ from meshlab.emulate.talos.api.faults import Fault
 from meshlab.emulate.talos.api.tls import Caller
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 
 class StateCalls:
     """``cosi.resource.State`` of one machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self._machine = machine
 
     def _allow(self, request: Any, caller: Caller) -> None:

@@ -11,7 +11,7 @@ from meshlab.emulate.talos.api.tls import Caller
 from meshlab.live._generated import lifecycle_pb2
 
 if TYPE_CHECKING:
-    from meshlab.emulate.talos.machine import Machine
+    from meshlab.emulate.talos.site import Host
 
 pb: Any = lifecycle_pb2
 
@@ -33,7 +33,7 @@ def version_of(image: str) -> str:
 class ImageCalls:
     """``machine.ImageService``: images are names only."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self._machine = machine
         self._images: set[str] = set()
 
@@ -53,7 +53,7 @@ class ImageCalls:
 class LifecycleCalls:
     """``machine.LifecycleService``: it looks at no quorum and takes no mutex; that is the caller's part."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self._machine = machine
 
     async def Upgrade(self, request: Any, caller: Caller) -> AsyncIterator[Any]:
