@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meshlab.model.components import Machine, MachineGroup, Site, Zone
 from meshlab.model.states import State
 from meshlab.model.timeline import Event
 from meshlab.model.units import duration
-from meshlab.simulate.scenario.scenario import FOREVER, Fault, Scenario
+from meshlab.simulate.scenario.kinds.interface import Window
+from meshlab.simulate.scenario.scenario import FOREVER, Scenario, effects
 from meshlab.simulate.tracks import Track
 
 if TYPE_CHECKING:
@@ -53,75 +53,31 @@ class Faults:
 _ALWAYS_UP: Track[State] = Track(State.UP)
 _NEVER: Track[bool] = Track(False)
 
-Window = tuple[float, float, str]
-
 
 def apply_faults(topology: Topology, scenario: Scenario, parameters: Parameters, streams: Streams) -> Faults:
     """Gives the faults' effects. Boot durations come from ``machine.<name>.boot``, one draw per boot."""
-    found = Faults()
-    off: dict[str, list[Window]] = {}
-    windows: dict[str, list[Window]] = {}
-    frozen: dict[str, list[Window]] = {}
-    halted: dict[str, list[Window]] = {}
-    for fault in sorted(scenario.faults, key=lambda f: f.at):
-        found.events.append(Event(fault.at, fault.names[0], str(fault), "fault"))
-        if fault.kind in ("fail", "restart"):
-            _power_or_break(topology, fault, off, windows)
-            if fault.kind == "restart":
-                found.clean_stops.setdefault(fault.targets[0], set()).add(fault.at)
-        elif fault.kind == "pause":
-            frozen.setdefault(fault.targets[0], []).append((fault.at, fault.until, _cause(fault)))
-        elif fault.kind == "halt":
-            halted.setdefault(fault.targets[0], []).append((fault.at, fault.until, _cause(fault)))
-        elif fault.kind == "lose-disk":
-            found.disks.append((fault.targets[0], fault.at, fault.lasts))
-    for name, parts in windows.items():
-        found.broken[name] = _windows_track(parts)
-    for name, parts in frozen.items():
-        found.frozen[name] = _windows_track(parts)
-    for name, parts in halted.items():
-        found.halted[name] = _windows_track(parts)
+    in_time = sorted(scenario.faults, key=lambda f: f.at)
+    done = effects(in_time, topology)
+    found = Faults(disks=done.disks, clean_stops=done.clean_stops)
+    found.events = [Event(fault.at, fault.names[0], str(fault), "fault") for fault in in_time]
+    for tracks, windows in (
+        (found.broken, done.broken),
+        (found.frozen, done.frozen),
+        (found.halted, done.halted),
+    ):
+        tracks.update({name: _windows_track(parts) for name, parts in windows.items()})
     discovery, orchestrator = topology.discovery, topology.orchestrator
     if discovery and discovery.within and discovery.within in found.broken:
         found.broken.setdefault(discovery.name, found.broken[discovery.within])
     locked = found.broken.get(orchestrator.name) if orchestrator and orchestrator.disk_encryption else None
     for machine in topology.machines:
-        if machine.name in off:
+        if machine.name in done.off:
             boot = parameters.distribution(f"machine.{machine.name}.boot")
             rng = streams.of(f"{machine.name}/boot")
             found.power[machine.name] = _power_track(
-                sorted(off[machine.name]), lambda boot=boot, rng=rng: float(boot.sample(rng)), locked
+                sorted(done.off[machine.name]), lambda boot=boot, rng=rng: float(boot.sample(rng)), locked
             )
     return found
-
-
-def _power_or_break(
-    topology: Topology, fault: Fault, off: dict[str, list[Window]], windows: dict[str, list[Window]]
-) -> None:
-    component = topology[fault.targets[0]]
-    window = (fault.at, fault.until, _cause(fault))
-    if isinstance(component, (Site, Zone, Machine, MachineGroup)):
-        for machine in topology.machines_in(component.name):
-            off.setdefault(machine.name, []).append(window)
-    if not isinstance(component, Machine):
-        windows.setdefault(component.name, []).append(window)
-    if isinstance(component, Site):
-        for zone in topology.zones:
-            if zone.site == component.name:
-                windows.setdefault(zone.name, []).append(window)
-
-
-def _cause(fault: Fault) -> str:
-    name, when = fault.targets[0], duration(fault.at)
-    match fault.kind:
-        case "restart":
-            return f"{name} was restarted at {when}"
-        case "halt":
-            return f"the network of {name} halted at {when}"
-        case "pause":
-            return f"{name} was paused at {when}"
-        case _:
-            return f"{name} failed at {when}"
 
 
 def _windows_track(windows: list[Window]) -> Track[bool]:

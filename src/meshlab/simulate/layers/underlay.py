@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from meshlab.model.components import Machine, MachineGroup
 from meshlab.model.units import duration
 from meshlab.simulate.layers.faults import merged
-from meshlab.simulate.scenario.scenario import FOREVER, Scenario
+from meshlab.simulate.scenario.scenario import FOREVER, Scenario, effects
 from meshlab.simulate.tracks import Track
 
 if TYPE_CHECKING:
@@ -159,32 +159,21 @@ def _changes(topology: Topology, scenario: Scenario, class_of: dict[str, int]) -
     n = max(class_of.values()) + 1
     found: list[Change] = []
     index = {link.name: i for i, link in enumerate(topology.links)}
-    cuts: dict[str, list[tuple[float, float, str]]] = {}
-    for fault in scenario.faults:
-        if fault.kind == "fail" and fault.targets[0] in index:
-            cause = f"{fault.targets[0]} failed at {duration(fault.at)}"
-            cuts.setdefault(fault.targets[0], []).append((fault.at, fault.until, cause))
-        if fault.kind not in ("partition", "degrade"):
-            continue
+    done = effects(scenario.faults, topology)
+    for path in done.paths:
         mask = np.zeros((n, n), dtype=bool)
         sides = [
             sorted({class_of[m.name] for place in group for m in topology.machines_in(place)})
-            for group in fault.groups
+            for group in path.groups
         ]
         for i, first in enumerate(sides):
             for second in sides[i + 1 :]:
                 mask[np.ix_(first, second)] = True
-                if fault.direction == "both":
+                if not path.forward:
                     mask[np.ix_(second, first)] = True
-        if fault.kind == "partition":
-            names = " and ".join(", ".join(group) for group in fault.groups)
-            way = "no way between" if fault.direction == "both" else "nothing gets through from"
-            text = names if fault.direction == "both" else names.replace(" and ", " to ", 1)
-            found.append((fault.at, fault.until, mask, 0.0, 1.0, f"{way} {text} since {duration(fault.at)}"))
-        else:
-            cause = f"slow path since {duration(fault.at)}: +{duration(fault.latency)}, {fault.loss:.3g} loss"
-            found.append((fault.at, fault.until, mask, fault.latency, fault.loss, cause))
-    for name, windows in cuts.items():
-        for start, end, cause in merged(windows):
+        start, end, cause = path.window
+        found.append((start, end, mask, path.latency, path.loss, cause))
+    for name in (name for name in done.broken if name in index):
+        for start, end, cause in merged(done.broken[name]):
             found.append((start, end, np.array([index[name]]), 0.0, 1.0, cause))
     return found

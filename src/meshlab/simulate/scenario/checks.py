@@ -6,37 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from meshlab.model.components import (
-    Discovery,
-    Link,
-    Machine,
-    MachineGroup,
-    Orchestrator,
-    Overlay,
-    RaftGroup,
-    Service,
-    Site,
-    Workload,
-    Zone,
-)
 from meshlab.model.errors import InputError, Problem
 from meshlab.model.topology import Topology
 from meshlab.model.units import duration
+from meshlab.simulate.scenario.kinds.table import KINDS
 from meshlab.simulate.scenario.scenario import Fault, Scenario
-
-FAILING = (
-    Site,
-    Zone,
-    Machine,
-    MachineGroup,
-    Link,
-    Overlay,
-    Discovery,
-    Orchestrator,
-    RaftGroup,
-    Service,
-    Workload,
-)
 
 
 @dataclass(frozen=True)
@@ -62,7 +36,8 @@ def faults_findings(scenario: Scenario, topology: Topology) -> Iterator[Finding]
     for index, fault in enumerate(scenario.faults):
         yield from _names(index, fault, topology)
         yield from _times(index, fault, scenario)
-    yield from _contradictions(scenario)
+    if all(fault.kind in KINDS for fault in scenario.faults):
+        yield from _contradictions(scenario)
 
 
 def initial_findings(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
@@ -82,55 +57,20 @@ def initial_findings(scenario: Scenario, topology: Topology) -> Iterator[Finding
 
 def _names(index: int, fault: Fault, topology: Topology) -> Iterator[Finding]:
     known = [component.name for component in topology]
+    if fault.kind not in KINDS:
+        yield Finding(index, fault.kind, f"there is no fault {fault.kind!r}", _near(fault.kind, KINDS))
+        return
+    kind = KINDS[fault.kind]
     for name in fault.names:
         if name not in topology:
             yield Finding(index, fault.kind, f"there is no component {name!r}", _near(name, known))
             continue
-        component = topology[name]
-        if fault.kind in ("restart", "pause", "lose-disk") and not isinstance(component, Machine):
-            yield Finding(
-                index,
-                fault.kind,
-                f"only a machine can have {fault.kind!r}; {name!r} is a {component.kind}",
-                "name a machine, one fault for each",
-            )
-        elif fault.kind == "halt" and not (isinstance(component, Workload) and component.role != "vault"):
-            chains = [w.name for w in topology.workloads if w.role != "vault"]
-            yield Finding(
-                index,
-                fault.kind,
-                f"only the network of a chain can halt; {name!r} is a {component.kind}",
-                f"the chains here: {', '.join(chains)}" if chains else "this topology runs no chain",
-            )
-        elif fault.kind == "fail" and not isinstance(component, FAILING):
-            yield Finding(index, fault.kind, f"a {component.kind} cannot fail: {name!r}")
-        elif fault.kind in ("partition", "degrade") and not isinstance(
-            component, (Site, Zone, Machine, MachineGroup)
-        ):
-            yield Finding(
-                index,
-                fault.kind,
-                f"{name!r} is a {component.kind}, which has no place on the network",
-                "name sites, zones, machines or groups",
-            )
-    if fault.kind == "partition" and all(name in topology for name in fault.names):
-        sides = [{m.name for place in group for m in _machines(topology, place)} for group in fault.groups]
-        for i, first in enumerate(sides):
-            for second in sides[i + 1 :]:
-                if first & second:
-                    yield Finding(
-                        index,
-                        fault.kind,
-                        f"both sides of the partition hold {', '.join(sorted(first & second))}",
-                        "put each machine on one side",
-                    )
-
-
-def _machines(topology: Topology, place: str) -> tuple[Machine, ...]:
-    component = topology[place]
-    if isinstance(component, (Site, Zone, Machine, MachineGroup)):
-        return topology.machines_in(place)
-    return ()
+        objection = kind.objection(topology[name], topology)
+        if objection:
+            yield Finding(index, fault.kind, *objection)
+    if all(name in topology for name in fault.names):
+        for clash in kind.clashes(fault, topology):
+            yield Finding(index, fault.kind, *clash)
 
 
 def _times(index: int, fault: Fault, scenario: Scenario) -> Iterator[Finding]:
@@ -167,8 +107,7 @@ def _contradictions(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _same_thing(a: Fault, b: Fault) -> bool:
-    power = ("fail", "restart", "pause")
-    if a.kind in power and b.kind in power:
+    if KINDS[a.kind].stops and KINDS[b.kind].stops:
         return a.targets == b.targets
     return a.kind == b.kind and (a.targets, a.groups) == (b.targets, b.groups)
 

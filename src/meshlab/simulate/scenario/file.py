@@ -10,22 +10,15 @@ from typing import TYPE_CHECKING, Any
 from meshlab.model.errors import InputError, Problem
 from meshlab.model.units import UnitError, duration, parse
 from meshlab.simulate.scenario.checks import Finding, faults_findings, initial_findings
-from meshlab.simulate.scenario.scenario import FOREVER, Fault, Kind, Scenario
+from meshlab.simulate.scenario.kinds.table import KINDS
+from meshlab.simulate.scenario.scenario import FOREVER, Fault, Scenario
 
 if TYPE_CHECKING:
     from meshlab.model.spec.places import Places
     from meshlab.model.topology import Topology
 
 _KEYS = ("name", "horizon", "faults", "leaders")
-_FAULT_KEYS: dict[Kind, tuple[str, ...]] = {
-    "fail": ("at", "fail", "for"),
-    "partition": ("at", "partition", "direction", "for"),
-    "degrade": ("at", "degrade", "latency", "loss", "for"),
-    "restart": ("at", "restart"),
-    "lose-disk": ("at", "lose-disk", "for"),
-    "pause": ("at", "pause", "for"),
-    "halt": ("at", "halt", "for"),
-}
+_FAULT_KEYS = {name: ("at", name, *kind.keys) for name, kind in KINDS.items()}
 _ALL_FAULT_KEYS = sorted({key for keys in _FAULT_KEYS.values() for key in keys})
 
 
@@ -73,16 +66,16 @@ class _Reader:
 
     def scenario(self, root: dict[str, Any]) -> Scenario:
         self._unknown_keys(root, _KEYS, ())
-        horizon = self._duration(root, "horizon", ()) if "horizon" in root else 0.0
+        horizon = self.duration(root, "horizon", ()) if "horizon" in root else 0.0
         if "horizon" not in root:
-            self._problem((), "'horizon' is missing in the scenario", "add it, for example horizon: 30m")
+            self.problem((), "'horizon' is missing in the scenario", "add it, for example horizon: 30m")
         elif horizon == 0.0 and not self.problems:
-            self._problem(("horizon",), "the horizon is empty", "give it a length, for example 30m")
+            self.problem(("horizon",), "the horizon is empty", "give it a length, for example 30m")
         faults: list[Fault] = []
         places: list[tuple[str | int, ...]] = []
         listed = root.get("faults") or []
         if not isinstance(listed, list):
-            self._problem(("faults",), "'faults' is a list", "write each fault as - {at: 5m, fail: master-1}")
+            self.problem(("faults",), "'faults' is a list", "write each fault as - {at: 5m, fail: master-1}")
             listed = []
         for index, item in enumerate(listed):
             fault = self._fault(item, ("faults", index))
@@ -102,13 +95,13 @@ class _Reader:
 
     def _leaders(self, given: Any) -> dict[str, str]:
         if not isinstance(given, dict):
-            self._problem(("leaders",), "'leaders' is a map", "for example leaders: {etcd: master-1}")
+            self.problem(("leaders",), "'leaders' is a map", "for example leaders: {etcd: master-1}")
             return {}
         return {str(group): str(machine) for group, machine in given.items()}
 
     def _fault(self, item: Any, path: tuple[str | int, ...]) -> Fault | None:
         if not isinstance(item, dict):
-            self._problem(path, "a fault is a map", "for example {at: 5m, fail: master-1, for: 10m}")
+            self.problem(path, "a fault is a map", "for example {at: 5m, fail: master-1, for: 10m}")
             return None
         before = len(self.problems)
         kinds = [kind for kind in _FAULT_KEYS if kind in item]
@@ -116,86 +109,44 @@ class _Reader:
             self._unknown_keys(item, _ALL_FAULT_KEYS, path)
             known = ", ".join(_FAULT_KEYS)
             said = " and ".join(kinds) if kinds else "no kind"
-            self._problem(path, f"a fault has exactly one kind, here {said}", f"one of: {known}")
+            self.problem(path, f"a fault has exactly one kind, here {said}", f"one of: {known}")
             return None
         kind = kinds[0]
         self._unknown_keys(item, _FAULT_KEYS[kind], path)
         if "at" not in item:
-            self._problem(path, "'at' is missing in the fault", "say when, for example at: 5m")
-        at = self._duration(item, "at", path) if "at" in item else 0.0
-        lasts = self._duration(item, "for", path) if "for" in item else FOREVER
+            self.problem(path, "'at' is missing in the fault", "say when, for example at: 5m")
+        at = self.duration(item, "at", path) if "at" in item else 0.0
+        lasts = self.duration(item, "for", path) if "for" in item else FOREVER
         if "for" in item and lasts == 0 and len(self.problems) == before:
-            self._problem((*path, "for"), "the fault lasts no time", "give `for` a length or leave it out")
-        fault = self._of_kind(kind, item, path, at, lasts)
-        return fault if len(self.problems) == before else None
-
-    def _of_kind(
-        self, kind: Kind, item: dict[str, Any], path: tuple[str | int, ...], at: float, lasts: float
-    ) -> Fault | None:
-        if kind == "partition":
-            groups = self._groups(item[kind], (*path, kind))
-            direction = str(item.get("direction", "both"))
-            if direction not in ("both", "forward"):
-                near = "; did you mean 'forward'?" if direction in ("one-way", "forwards") else ""
-                self._problem(
-                    (*path, "direction"), f"direction {direction!r} is not both or forward{near}", ""
-                )
-            if direction == "forward" and len(groups) != 2:
-                self._problem((*path, kind), "a one-way partition has two sides", "name two groups")
-            return Fault("partition", at, (), lasts, groups, "forward" if direction == "forward" else "both")
-        if kind == "degrade":
-            ends = item[kind]
-            if not isinstance(ends, list) or len(ends) != 2:
-                self._problem(
-                    (*path, kind), "a degraded path has two ends", "write degrade: [us-east-1, dc-1]"
-                )
-                return None
-            latency = self._duration(item, "latency", path) if "latency" in item else 0.0
-            loss = self._share(item, "loss", path) if "loss" in item else 0.0
-            if not latency and not loss and not {"latency", "loss"} & set(item):
-                self._problem(path, "nothing is degraded", "add latency: +50ms or loss: 2%")
-            return Fault(kind, at, (), lasts, ((str(ends[0]),), (str(ends[1]),)), "both", latency, loss)
-        if isinstance(item[kind], (list, dict)):
-            self._problem((*path, kind), f"{kind} names one component", "write one fault for each component")
+            self.problem((*path, "for"), "the fault lasts no time", "give `for` a length or leave it out")
+        fields = KINDS[kind].read(_Item(item, path, self))
+        if fields is None or len(self.problems) > before:
             return None
-        return Fault(kind, at, (str(item[kind]),), 0.0 if kind == "restart" else lasts)
+        return Fault(**{"kind": kind, "at": at, "lasts": lasts, **fields})
 
-    def _groups(self, given: Any, path: tuple[str | int, ...]) -> tuple[tuple[str, ...], ...]:
-        if not isinstance(given, list) or len(given) < 2:
-            self._problem(
-                path, "a partition has at least two groups", "write partition: [[us-east-1], [dc-1]]"
-            )
-            return ()
-        return tuple(
-            tuple(str(name) for name in group) if isinstance(group, list) else (str(group),)
-            for group in given
-        )
-
-    def _duration(self, item: dict[str, Any], key: str, path: tuple[str | int, ...]) -> float:
+    def duration(self, item: dict[str, Any], key: str, path: tuple[str | int, ...]) -> float:
         value = item[key]
         try:
             seconds = parse(value if isinstance(value, (int, float)) else str(value).lstrip("+ "), "duration")
         except UnitError as error:
-            self._problem((*path, key), f"{key}: {error}", "")
+            self.problem((*path, key), f"{key}: {error}", "")
             return 0.0
         if seconds < 0:
-            self._problem(
+            self.problem(
                 (*path, key), f"{key} is negative: {value!r}", f"write for example {duration(-seconds)}"
             )
             return 0.0
         return seconds
 
-    def _share(self, item: dict[str, Any], key: str, path: tuple[str | int, ...]) -> float:
+    def share(self, item: dict[str, Any], key: str, path: tuple[str | int, ...]) -> float:
         value = item[key]
         try:
             share = parse(value if isinstance(value, (int, float)) else str(value), "share")
         except UnitError as error:
-            self._problem((*path, key), f"{key}: {error}", "")
+            self.problem((*path, key), f"{key}: {error}", "")
             return 0.0
         if not 0 <= share <= 1:
-            self._problem(
-                (*path, key), f"{key} is a share between 0 and 1: {value!r}", "write for example 2%"
-            )
+            self.problem((*path, key), f"{key} is a share between 0 and 1: {value!r}", "write for example 2%")
             return 0.0
         return share
 
@@ -204,12 +155,30 @@ class _Reader:
             if key not in known:
                 near = get_close_matches(str(key), list(known), n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-                self._problem((*path, key), f"unknown key {str(key)!r}", hint)
+                self.problem((*path, key), f"unknown key {str(key)!r}", hint)
 
-    def _problem(self, path: tuple[str | int, ...], message: str, hint: str) -> None:
+    def problem(self, path: tuple[str | int, ...], message: str, hint: str) -> None:
         line, column = self.places.of(path)
         self.problems.append(Problem(self.file, line, column, message, hint))
 
     def _found(self, finding: Finding, path: tuple[str | int, ...]) -> None:
         key: Iterator[str] = iter((finding.key,)) if finding.key else iter(())
-        self._problem((*path, *key), finding.message, finding.hint)
+        self.problem((*path, *key), finding.message, finding.hint)
+
+
+class _Item:
+    """One fault of the document, as its kind reads it."""
+
+    def __init__(self, values: dict[str, Any], path: tuple[str | int, ...], reader: _Reader) -> None:
+        self.values = values
+        self._path = path
+        self._reader = reader
+
+    def duration(self, key: str) -> float:
+        return self._reader.duration(self.values, key, self._path)
+
+    def share(self, key: str) -> float:
+        return self._reader.share(self.values, key, self._path)
+
+    def problem(self, key: str, message: str, hint: str = "") -> None:
+        self._reader.problem((*self._path, key) if key else self._path, message, hint)

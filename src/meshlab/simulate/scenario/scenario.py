@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from meshlab.model.topology import Topology
 from meshlab.model.units import duration
+from meshlab.simulate.scenario.kinds.interface import Effects
+from meshlab.simulate.scenario.kinds.table import KINDS
 
-Kind = Literal["fail", "partition", "degrade", "restart", "lose-disk", "pause", "halt"]
 FOREVER = math.inf
 
 
@@ -18,7 +20,7 @@ FOREVER = math.inf
 class Fault:
     """One fault: what kind, on what, from when, for how long (seconds; infinite: it is never repaired).
 
-    ``targets`` are the component's name; for a partition ``groups`` are the sides that cannot talk (every
+    ``kind`` is a name in `kinds.table.KINDS`; ``targets`` are the component's name; for a partition ``groups`` are the sides that cannot talk (every
     pair of them; ``forward``: only what the first sends to the second is lost); for a degraded path
     ``groups`` are its two ends, ``latency`` seconds are added each way and ``loss`` is a share of packets.
 
@@ -28,7 +30,7 @@ class Fault:
     900
     """
 
-    kind: Kind
+    kind: str
     at: float
     targets: tuple[str, ...] = ()
     lasts: float = FOREVER
@@ -86,24 +88,7 @@ class Fault:
 
     def __str__(self) -> str:
         lasting = "" if self.lasts in (FOREVER, 0.0) else f" for {duration(self.lasts)}"
-        sides = " | ".join(", ".join(group) for group in self.groups)
-        match self.kind:
-            case "fail":
-                what = f"{self.targets[0]} fails"
-            case "restart":
-                what = f"{self.targets[0]} is restarted"
-            case "lose-disk":
-                what = f"{self.targets[0]} loses its data disk"
-            case "pause":
-                what = f"{self.targets[0]} is paused"
-            case "halt":
-                what = f"the network of {self.targets[0]} halts"
-            case "partition":
-                arrow = " (only what the first sends to the second is lost)"
-                what = f"no way between {sides}{arrow if self.direction == 'forward' else ''}"
-            case _:
-                what = f"slow path {sides} (+{duration(self.latency)}, {self.loss:.3g} loss)"
-        return f"{what} at {duration(self.at)}{lasting}"
+        return f"{KINDS[self.kind].says(self)} at {duration(self.at)}{lasting}"
 
 
 @dataclass(frozen=True)
@@ -131,3 +116,11 @@ class Scenario:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in {**state, "initial": MappingProxyType(state["initial"])}.items():
             object.__setattr__(self, name, value)
+
+
+def effects(faults: Iterable[Fault], topology: Topology) -> Effects:
+    """Gives what faults do to the parts of a cluster, entered in their order."""
+    found = Effects()
+    for fault in faults:
+        KINDS[fault.kind].strike(fault, topology, found)
+    return found
