@@ -20,9 +20,10 @@ FOREVER = math.inf
 class Fault:
     """One fault: what kind, on what, from when, for how long (seconds; infinite: it is never repaired).
 
-    ``kind`` is a name in `kinds.table.KINDS`; ``targets`` are the component's name; for a partition ``groups`` are the sides that cannot talk (every
-    pair of them; ``forward``: only what the first sends to the second is lost); for a degraded path
-    ``groups`` are its two ends, ``latency`` seconds are added each way and ``loss`` is a share of packets.
+    ``kind`` is a name in `kinds.table.KINDS`. ``targets`` are the component's name; for a partition ``groups`` are
+    the sides that cannot talk (every pair of them; ``forward``: only what the first sends to the second is lost);
+    for a degraded path ``groups`` are its two ends, ``latency`` seconds are added each way and ``loss`` is a share
+    of packets.
 
     Examples
     --------
