@@ -202,6 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("MESHLAB_APPROVE", "embedded")
     wrong = 0
     for name in given.names or names():
+        found: list[str] = []
         if given.what == "build":
             build(name)
         elif given.what == "run":
@@ -215,7 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
             for text in found:
                 print(f"{name}: {text}", file=sys.stderr)
             wrong += bool(found)
-        print(f"{name}: {'ok' if given.what != 'check' or not wrong else 'differs'}")
+        print(f"{name}: {'differs' if found else 'ok'}")
     return 1 if wrong else 0
 
 
