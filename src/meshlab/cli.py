@@ -1,15 +1,18 @@
-"""The command line: names and order of the commands, and what a person sees when one fails.
+"""The command line: names, jobs and order of the commands, and what a person sees when one fails.
 
 Exit codes: 0 done; 1 a check did not hold; 2 bad input; 3 the live side failed and the run can be resumed.
 """
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+from meshlab import __version__
 from meshlab.commands import design, road
 from meshlab.commands import emulate as emulation
 from meshlab.commands import incident as incidents
@@ -22,39 +25,69 @@ from meshlab.model.errors import MeshlabError
 
 app = typer.Typer(
     name="meshlab",
-    help="Model, simulate, bring up and explain one hybrid Kubernetes cluster on Talos.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS: dict[str, Callable[..., None]] = {
-    "review": design.review,
-    "show": design.show,
-    "import": design.import_,
-    "simulate": design.simulate,
-    "availability": availability.availability,
-    "latency": planning.latency,
-    "capacity": planning.capacity,
-    "cost": planning.cost,
-    "explore": explore.explore,
-    "advise": planning.advise,
-    "report": report.report,
-    "plan": bringup.plan,
-    "apply": bringup.apply,
-    "destroy": bringup.destroy,
-    "hold": holding.hold,
-    "drift": bringup.drift,
-    "observe": incidents.observe,
-    "incident": incidents.incident,
-    "validate": validation.validate,
-    "calibrate": calibration.calibrate,
-    "demo": road.demo,
-    "lab": road.lab,
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Design": {
+        "review": design.review,
+        "show": design.show,
+        "import": design.import_,
+        "simulate": design.simulate,
+    },
+    "Capacity": {
+        "availability": availability.availability,
+        "latency": planning.latency,
+        "capacity": planning.capacity,
+        "cost": planning.cost,
+        "explore": explore.explore,
+        "report": report.report,
+    },
+    "Bring-up": {
+        "plan": bringup.plan,
+        "apply": bringup.apply,
+        "destroy": bringup.destroy,
+        "hold": holding.hold,
+        "drift": bringup.drift,
+    },
+    "Incident": {
+        "observe": incidents.observe,
+        "incident": incidents.incident,
+        "advise": planning.advise,
+    },
+    "Emulate": {
+        "demo": road.demo,
+        "lab": road.lab,
+    },
+    "Trust": {
+        "validate": validation.validate,
+        "calibrate": calibration.calibrate,
+    },
 }
-for name, command in COMMANDS.items():
-    app.command(name)(command)
-app.add_typer(emulation.app, name="emulate")
+"""The commands by the job that they belong to, in the order in which `--help` lists them."""
+for job, commands in COMMANDS.items():
+    if job == "Emulate":
+        app.add_typer(emulation.app, name="emulate", rich_help_panel=job)
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=job)(command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"meshlab {__version__}, Python {platform.python_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def meshlab(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version, help="say meshlab's and Python's version"),
+    ] = False,
+) -> None:
+    """Model, simulate, bring up and explain one hybrid Kubernetes cluster on Talos."""
 
 
 def main() -> None:
