@@ -29,7 +29,7 @@ lab: $(READY)
 	@$(BIN)/meshlab lab
 
 bench: $(READY)
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@$(BIN)/python benchmarks
 
 lint: $(READY)
 	@$(BIN)/ruff check src tests benchmarks scripts notebooks/source

@@ -2,25 +2,20 @@
 
 Target: 300 ms. Machines lie in a plane, delays are their distances with a noise, so that many pairs are
 quicker over others (`relayed_pairs`). CPU and wall, best of several: on a busy machine only the CPU time says
-something. One JSON line.
+something. One JSON line; `--small`: 60 machines.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import sys
 import time
-from collections.abc import Callable
-from importlib.metadata import version
 
 import numpy as np
+from common import Document, Row, best, options, said
 from scipy.sparse.csgraph import floyd_warshall
 
 from meshlab.planning.latency.all_pairs import all_pairs
 
-MACHINES, REPEATS = 1_000, 7
+MACHINES, SMALL, REPEATS = 1_000, 60, 7
 
 
 def mesh(count: int) -> np.ndarray:
@@ -32,49 +27,38 @@ def mesh(count: int) -> np.ndarray:
     return delay
 
 
-def best(work: Callable[[], np.ndarray]) -> tuple[dict[str, float], np.ndarray]:
-    cpu, wall, result = [], [], np.empty(0)
-    for _ in range(REPEATS):
-        start, began = time.process_time(), time.perf_counter()
-        result = work()
-        cpu.append(time.process_time() - start)
-        wall.append(time.perf_counter() - began)
-    return {"cpu": round(min(cpu), 4), "wall": round(min(wall), 4)}, result
+def seconds(cpu: float, wall: float) -> dict[str, float]:
+    return {"cpu": round(cpu, 4), "wall": round(wall, 4)}
 
 
-def main() -> None:
-    direct = mesh(MACHINES)
+def measure(small: bool) -> list[Document]:
+    machines = SMALL if small else MACHINES
+    direct = mesh(machines)
     start = time.perf_counter()
     all_pairs(direct[:256, :256])
     first = time.perf_counter() - start
-    ours, found = best(lambda: all_pairs(direct))
-    alone, again = best(lambda: all_pairs(direct, threads=1))
-    theirs, known = best(lambda: floyd_warshall(direct))
+    *ours, found = best(lambda: all_pairs(direct), REPEATS)
+    *alone, again = best(lambda: all_pairs(direct, threads=1), REPEATS)
+    *theirs, known = best(lambda: floyd_warshall(direct), REPEATS)
     if not np.array_equal(found, again):
         raise SystemExit("the number of threads changed a bit")
     worst = float(np.abs(found - known).max())
     if worst > 1e-12:
         raise SystemExit(f"scipy and ours differ by {worst} s")
-    print(
-        json.dumps(
-            {
-                "benchmark": "all_pairs",
-                "machines": MACHINES,
-                "relayed_pairs": round(float((found < direct).mean()), 3),
-                "ours_s": ours,
-                "ours_one_thread_s": alone,
-                "scipy_floyd_warshall_s": theirs,
-                "first_use_s": round(first, 2),
-                "scipy": version("scipy"),
-                "numba": version("numba"),
-                "python": sys.version.split()[0],
-                "machine": platform.machine(),
-                "cpus": os.cpu_count(),
-                "load": round(os.getloadavg()[0], 1),
-            }
-        )
-    )
+    name = f"all-pairs delays of {machines:,} machines"
+    return [
+        {
+            "benchmark": "all_pairs",
+            "machines": machines,
+            "relayed_pairs": round(float((found < direct).mean()), 3),
+            "ours_s": seconds(*ours),
+            "ours_one_thread_s": seconds(*alone),
+            "scipy_floyd_warshall_s": seconds(*theirs),
+            "first_use_s": round(first, 2),
+            "rows": [Row(name, alone[0], theirs[0], "s", note="scipy floyd_warshall; budget 0.3 s")],
+        }
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    said(measure(options().small), "scipy", "numba")

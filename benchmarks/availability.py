@@ -4,7 +4,8 @@ Per model and side: seconds of wall and of processor time, and the answer. Ours 
 minimal cut sets and every importance; SCRAM in its fair mode (`--bdd --probability 1 -l 1`) the probability only;
 dd.cudd the probability, in depth-first order with CUDD's own reordering. Arguments: names of models (all of them
 where none is named); `--no-cudd` leaves that side out, `--timeout S` bounds ours per model (the others: `--other S`).
-Warm-up apart: the kernels are compiled before the first measure.
+Warm-up apart: the kernels are compiled before the first measure. `--small`: two models that take moments. The table
+compares processor seconds over the models that both sides solved; dd.cudd's are without Python's start and imports.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
-import platform
 import re
 import resource
 import shutil
@@ -24,6 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from common import Document, Row, options, said
+
 from meshlab.availability import availability
 from meshlab.availability.exact.solve import solve
 from meshlab.availability.trees.open_psa.read import read_open_psa
@@ -32,6 +33,7 @@ from meshlab.model.spec import reference
 DATA = Path(__file__).parents[2] / "shared" / "data" / "aralia"
 ERRATA = {"das9204": 2.16942e-11}  # three engines agree; the published table has another number
 REFERENCE_RUNS = 7
+SMALL = ("chinese", "isp9606")
 
 
 def published() -> dict[str, tuple[int | None, float | None]]:
@@ -88,11 +90,12 @@ def scram(model: str, timeout: float) -> dict[str, Any]:
 
 
 CUDD = """
-import sys
+import sys, time
 from pathlib import Path
 from dd.cudd import BDD
 from meshlab.availability.trees.open_psa.read import read_open_psa
 from meshlab.availability.diagrams.ordering import depth_first
+start = time.process_time()
 tree = read_open_psa(Path(sys.argv[1]))
 c = tree.circuit()
 m = BDD(memory_estimate=4 * 2**30)
@@ -127,13 +130,15 @@ def of(edge):
     p, no = known[int(plain)]
     return (no, p) if edge.negated else (p, no)
 sys.setrecursionlimit(10000)
-print(of(root)[0])
+print(of(root)[0], time.process_time() - start)
 """
 
 
 def cudd(model: str, timeout: float) -> dict[str, Any]:
     output, wall, processor = child([sys.executable, "-c", CUDD, str(DATA / f"{model}.xml")], timeout)
-    return {"s": round(wall, 3), "cpu_s": round(processor, 3), "p": float(output) if output else None}
+    if output:
+        p, processor = map(float, output.split())
+    return {"s": round(wall, 3), "cpu_s": round(processor, 3), "p": p if output else None}
 
 
 def judged(model: dict[str, Any], count: int | None, probability: float | None) -> dict[str, Any]:
@@ -160,35 +165,36 @@ def cluster() -> dict[str, float]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("models", nargs="*")
-    parser.add_argument("--timeout", type=float, default=120.0)
-    parser.add_argument("--other", type=float, default=120.0)
-    parser.add_argument("--no-cudd", action="store_true")
-    options = parser.parse_args()
+def other_sides(no_cudd: bool) -> tuple[dict[str, Callable[[str, float], Document]], list[str]]:
+    """Gives the other sides that can be run here, and of those that cannot the reason."""
+    sides: dict[str, Callable[[str, float], Document]] = {}
+    missing = []
+    if shutil.which("scram"):
+        sides["scram"] = scram
+    else:
+        missing.append("SCRAM: not on PATH")
+    if no_cudd:
+        missing.append("dd.cudd: left out (--no-cudd)")
+    elif importlib.util.find_spec("dd") is None or importlib.util.find_spec("dd.cudd") is None:
+        missing.append("dd.cudd: not in this Python (pip install dd)")
+    else:
+        sides["cudd"] = cudd
+    return sides, missing
+
+
+def aralia(asked: argparse.Namespace) -> Document:
+    """Measures the models on each side that there is."""
     if not DATA.is_dir():
-        print(
-            json.dumps(
-                {"benchmark": "availability", "skipped": "no ../shared/data/aralia beside the project"}
-            )
-        )
-        return
+        return {"skipped": "no ../shared/data/aralia beside the project"}
     known = published()
-    with_scram = shutil.which("scram") is not None
-    with_cudd = not options.no_cudd and importlib.util.find_spec("dd") is not None
-    availability(reference())
+    sides, missing = other_sides(asked.no_cudd)
     solve(read_open_psa(DATA / "baobab2.xml"), timeout=30)
     models = []
-    for name in options.models or sorted(known):
-        row: dict[str, Any] = {"model": name, "ours": ours(name, options.timeout)}
-        if with_scram:
-            row["scram"] = scram(name, options.other)
-        if with_cudd:
-            row["cudd"] = cudd(name, options.other)
+    for name in asked.models or (SMALL if asked.small else sorted(known)):
+        row: Document = {"model": name, "ours": ours(name, asked.timeout)}
+        row |= {side: work(name, asked.other) for side, work in sides.items()}
         models.append(judged(row, *known[name]))
         print(json.dumps(models[-1]), file=sys.stderr, flush=True)
-    sides = ["ours", *(["scram"] if with_scram else []), *(["cudd"] if with_cudd else [])]
     solvable = [m for m in models if known[m["model"]][1] is not None]
     totals = {
         side: {
@@ -196,26 +202,51 @@ def main() -> None:
             "s": round(sum(m[side]["s"] for m in solvable), 2),
             "cpu_s": round(sum(m[side]["cpu_s"] for m in solvable), 2),
         }
-        for side in sides
+        for side in ("ours", *sides)
     }
-    print(
-        json.dumps(
-            {
-                "benchmark": "availability",
-                "models": models,
-                "of": len(solvable),
-                "totals": totals,
-                "p_as_published": sum(m["p_as_published"] for m in solvable),
-                "cut_sets_as_published": sum(m["cut_sets_as_published"] for m in solvable),
-                "reference_cluster": cluster(),
-                "target_total_s": 10,
-                "load": os.getloadavg()[0],
-                "cores": os.cpu_count(),
-                "python": platform.python_version(),
-            }
-        )
-    )
+    return {
+        "models": models,
+        "missing": missing,
+        "of": len(solvable),
+        "totals": totals,
+        "p_as_published": sum(m["p_as_published"] for m in solvable),
+        "cut_sets_as_published": sum(m["cut_sets_as_published"] for m in solvable),
+        "target_total_s": 10,
+    }
+
+
+def rows(trees: Document, reference_cluster: Document) -> list[Row]:
+    """Gives one row per other side, over what both solved; and one that says what is missing."""
+    found = []
+    for side in [side for side in trees.get("totals", ()) if side != "ours"]:
+        both = [m for m in trees["models"] if m["ours"]["p"] is not None and m[side]["p"] is not None]
+        ours_s, theirs_s = (sum(m[one]["cpu_s"] for m in both) for one in ("ours", side))
+        solved = ", ".join(f"{one} {trees['totals'][one]['solved']}" for one in ("ours", side))
+        found.append(Row(f"{len(both)} Aralia fault trees", ours_s, theirs_s, "s", note=f"solved of {trees['of']}: {solved}"))
+    lacking = trees.get("missing", [trees["skipped"]] if "skipped" in trees else [])
+    if "totals" in trees and len(trees["totals"]) == 1:
+        found.append(Row("Aralia fault trees", trees["totals"]["ours"]["cpu_s"], None, "s", note="budget 10 s"))
+    found += [Row("Aralia fault trees", None, None, "s", note=f"missing: {why}") for why in lacking]
+    again = reference_cluster["again_cpu_s"]
+    found.append(Row("availability of the reference", again, None, "s", note="again; budget 0.05 s"))
+    return found
+
+
+def measure(asked: argparse.Namespace) -> list[Document]:
+    availability(reference())
+    trees, found = aralia(asked), cluster()
+    document = {"benchmark": "availability", **trees, "reference_cluster": found}
+    return [document | {"rows": rows(trees, found)}]
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser()
+    found.add_argument("models", nargs="*")
+    found.add_argument("--timeout", type=float, default=30.0)
+    found.add_argument("--other", type=float, default=30.0)
+    found.add_argument("--no-cudd", action="store_true")
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    said(measure(options(parser())), "dd", "numba")

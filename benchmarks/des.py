@@ -3,25 +3,24 @@
 Both sides use the same numbers, drawn beforehand, so that neither pays for drawing; the timers' count and the
 customers' waits must come out equal. SimPy runs as its documentation writes such processes, bound methods
 taken out of the loops. Target: 20 times SimPy's events/s. CPU seconds, best of several; one JSON line.
+`--small`: ten timers, 500 customers.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import sys
 import time
 from collections.abc import Generator
-from importlib.metadata import version
 
 import numpy as np
 import simpy
+from common import Document, Row, options, said
 from numpy.typing import NDArray
 
 from meshlab.simulate.kernels.agenda import agenda, queue_of_one_server, timers
 
 ROUNDS = 1024
+COUNTS, EVENTS, CUSTOMERS = (10, 100, 1000, 10_000), 200_000, 50_000
+SMALL_COUNTS, SMALL_EVENTS, SMALL_CUSTOMERS = (10,), 2_000, 500
 Floats = NDArray[np.float64]
 
 
@@ -84,9 +83,9 @@ def our_server(between: Floats, service: Floats) -> tuple[float, Floats]:
     return time.process_time() - start, waits
 
 
-def compare_timers(count: int) -> dict[str, float]:
+def compare_timers(count: int, events: int) -> dict[str, float]:
     gaps = np.random.default_rng(1).exponential(1.0, (count, ROUNDS))
-    until = 200_000 / count
+    until = events / count
     theirs = [simpy_timers(gaps, until) for _ in range(3)]
     same = our_timers(gaps, until)
     if theirs[0][1] != same[1] or not np.isclose(theirs[0][2], same[2], rtol=1e-9):
@@ -118,25 +117,30 @@ def compare_servers(customers: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
+def row(name: str, found: dict[str, float]) -> Row:
+    ours, theirs = found["meshlab_M_per_s"], found["simpy_M_per_s"]
+    return Row(name, ours, theirs, "million/s", note="SimPy; target 20 times")
+
+
+def measure(small: bool) -> list[Document]:
     our_timers(np.ones((2, 4)), 3.0)
     our_server(np.ones(3), np.ones(3))
-    print(
-        json.dumps(
-            {
-                "benchmark": "des",
-                "clock": "CPU seconds, best of several, both sides in one run",
-                "timers": {str(count): compare_timers(count) for count in (10, 100, 1000, 10_000)},
-                "mm1_customers": compare_servers(50_000),
-                "simpy": version("simpy"),
-                "numba": version("numba"),
-                "python": sys.version.split()[0],
-                "machine": platform.machine(),
-                "cpus": os.cpu_count(),
-            }
-        )
-    )
+    counts, events = (SMALL_COUNTS, SMALL_EVENTS) if small else (COUNTS, EVENTS)
+    timed = {str(count): compare_timers(count, events) for count in counts}
+    served = compare_servers(SMALL_CUSTOMERS if small else CUSTOMERS)
+    return [
+        {
+            "benchmark": "des",
+            "clock": "CPU seconds, best of several, both sides in one run",
+            "timers": timed,
+            "mm1_customers": served,
+            "rows": [
+                *(row(f"events, {int(count):,} timers", found) for count, found in timed.items()),
+                row("customers of M/M/1", served),
+            ],
+        }
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    said(measure(options().small), "simpy", "numba")

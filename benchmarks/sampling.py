@@ -5,22 +5,17 @@ and 60 % of the workers. networkx draws the same probabilities with numpy, build
 its components. Both give the unavailability with its 95 % interval; ours runs on one thread and on two. The exact
 answer is out of a decision diagram's reach. `rare`: a circuit of unavailability 1.2e-9, exact by decision diagram,
 sampled until the 95 % half-width is a tenth of the answer; the other side is plain sampling at its measured speed,
-to the same width (computed, not run: it takes 3.1e11 worlds). Warm-up apart; best of three.
+to the same width (computed, not run: it takes 3.1e11 worlds). Warm-up apart; best of three. `--small`: a hundredth.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import sys
 import time
-from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import networkx as nx
 import numpy as np
+from common import Document, Row, best, options, said
 
 from meshlab.availability.diagrams.compiled import compiled
 from meshlab.availability.exact.evaluate import probabilities
@@ -29,7 +24,8 @@ from meshlab.availability.sampling.intervals import Z95, wilson
 from meshlab.availability.trees.formula import Works, all_of, any_of, at_least, failure
 
 RUNS = 3
-OURS, NAIVE = 60_000_000, 3_000
+OURS, NAIVE, WIDTH, PLAIN = 60_000_000, 3_000, 0.1, 1 << 28
+SMALL_OURS, SMALL_NAIVE, SMALL_WIDTH, SMALL_PLAIN = 100_000, 50, 0.5, 1 << 20
 MACHINE, LINK, ACROSS, SITE = (
     2e-3,
     1e-3,
@@ -71,51 +67,44 @@ def naive(model: MeshModel, worlds: int, seed: int) -> int:
     return failed
 
 
-def best(work: Callable[[], Any]) -> tuple[float, float, Any]:
-    """Gives the least wall and processor seconds of a few runs, and what came out."""
-    walls, processors, found = [], [], None
-    for _ in range(RUNS):
-        wall, processor = time.perf_counter(), time.process_time()
-        found = work()
-        walls.append(time.perf_counter() - wall)
-        processors.append(time.process_time() - processor)
-    return min(walls), min(processors), found
-
-
-def mesh_line() -> dict[str, Any]:
+def mesh_line(small: bool) -> Document:
+    worlds, few = (SMALL_OURS, SMALL_NAIVE) if small else (OURS, NAIVE)
     model = mesh()
     first = time.perf_counter()
     sample_mesh(model, samples=1)
     first = time.perf_counter() - first
     ours: dict[str, Any] = {}
     for workers in (1, 2):
-        wall, processor, found = best(lambda n=workers: sample_mesh(model, samples=OURS, workers=n))
+        processor, wall, found = best(lambda n=workers: sample_mesh(model, samples=worlds, workers=n), RUNS)
         ours[f"threads_{workers}"] = {
-            "worlds_per_s": round(OURS / wall),
-            "worlds_per_cpu_s": round(OURS / processor),
+            "worlds_per_s": round(worlds / wall),
+            "worlds_per_cpu_s": round(worlds / processor),
             "unavailability": found.unavailability,
             "interval": found.interval,
         }
-    wall, processor, failed = best(lambda: naive(model, NAIVE, 1))
-    more = naive(model, 3 * NAIVE, 2)
+    processor, wall, failed = best(lambda: naive(model, few, 1), RUNS)
+    more = naive(model, 3 * few, 2)
+    rates = (ours["threads_1"]["worlds_per_cpu_s"], few / processor)
     return {
         "benchmark": "sampling-mesh",
         "machines": len(model.machines),
         "links": len(model.links),
-        "worlds": OURS,
+        "worlds": worlds,
         "ours": ours,
         "same_bits": ours["threads_1"]["unavailability"] == ours["threads_2"]["unavailability"],
         "networkx": {
-            "worlds_per_s": round(NAIVE / wall),
-            "worlds_per_cpu_s": round(NAIVE / processor),
-            "unavailability": (failed + more) / (4 * NAIVE),
-            "interval": wilson(failed + more, 4 * NAIVE),
+            "worlds_per_s": round(few / wall),
+            "worlds_per_cpu_s": round(rates[1]),
+            "unavailability": (failed + more) / (4 * few),
+            "interval": wilson(failed + more, 4 * few),
         },
         "first_use_s": round(first, 2),
+        "rows": [Row("sampled worlds of a mesh", *rates, "worlds/s", note="networkx, a graph for each")],
     }
 
 
-def rare_line() -> dict[str, Any]:
+def rare_line(small: bool) -> Document:
+    width, plain = (SMALL_WIDTH, SMALL_PLAIN) if small else (WIDTH, PLAIN)
     voters = at_least(3, [all_of([Works(f"m{i}"), Works(f"z{i}")]) for i in range(5)])
     circuit = failure(all_of([voters, any_of([Works("a"), Works("b")]), Works("c")]))
     down = {f"m{i}": 3e-4 for i in range(5)} | {f"z{i}": 1e-4 for i in range(5)}
@@ -126,14 +115,13 @@ def rare_line() -> dict[str, Any]:
     first = time.perf_counter()
     sample(program, samples=1, method="importance")
     first = time.perf_counter() - first
-    wall, processor, found = best(lambda: sample(program, half_width=HalfWidth(0.1, relative=True)))
-    plain = 1 << 28
-    plain_wall, _, _ = best(lambda: sample(program, samples=plain, method="plain"))
-    needed = Z95**2 / (0.1**2 * exact)
+    processor, wall, found = best(lambda: sample(program, half_width=HalfWidth(width, relative=True)), RUNS)
+    plain_cpu, plain_wall, _ = best(lambda: sample(program, samples=plain, method="plain"), RUNS)
+    needed = Z95**2 / (width**2 * exact)
     return {
         "benchmark": "sampling-rare",
         "exact": exact,
-        "half_width": "10%",
+        "half_width": f"{width:.0%}",
         "importance": {
             "s": round(wall, 3),
             "cpu_s": round(processor, 3),
@@ -148,22 +136,21 @@ def rare_line() -> dict[str, Any]:
             "s_computed": round(needed * plain_wall / plain),
         },
         "first_use_s": round(first, 2),
+        "rows": [
+            Row(
+                f"1.2e-9 to {width:.0%}",
+                processor,
+                needed * plain_cpu / plain,
+                "s",
+                note="plain sampling at its measured speed; computed, not run",
+            )
+        ],
     }
 
 
-def main() -> None:
-    about = {
-        "networkx_version": version("networkx"),
-        "numba": version("numba"),
-        "numpy": version("numpy"),
-        "python": sys.version.split()[0],
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-    }
-    for line in (mesh_line, rare_line):
-        print(json.dumps(line() | about), flush=True)
+def measure(small: bool) -> list[Document]:
+    return [mesh_line(small), rare_line(small)]
 
 
 if __name__ == "__main__":
-    main()
+    said(measure(options().small), "networkx", "numba", "numpy")
