@@ -1,8 +1,8 @@
 """All benchmarks, each in a process of its own; then one table: ours, theirs, and how many times as fast ours is.
 
-    python benchmarks                 # all of them, minutes
-    python benchmarks des raft        # these
-    python benchmarks --small         # that they work, in seconds; the numbers say nothing
+python benchmarks                 # all of them, minutes
+python benchmarks des raft        # these
+python benchmarks --small         # that they work, in seconds; the numbers say nothing
 """
 
 from __future__ import annotations

@@ -46,9 +46,7 @@ def one_world(cluster: Topology, rng: np.random.Generator, table: dict[Any, Any]
         role = grows_as(w, table)
         traffic = drawn[role, "traffic"]
         reserved = 384 * 2.0**20
-        claim(
-            f"{machine.name} disk space", drawn[role, "size"], drawn[role, "growth"], data_disk(machine)
-        )
+        claim(f"{machine.name} disk space", drawn[role, "size"], drawn[role, "growth"], data_disk(machine))
         claim(f"{machine.name} endurance of {nvme.name}", 0.0, drawn[role, "writes"], nvme.endurance)
         claim(
             f"{machine.name} network",

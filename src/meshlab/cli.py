@@ -84,7 +84,9 @@ def _version(asked: bool) -> None:
 def meshlab(
     version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_version, help="say meshlab's and Python's version"),
+        typer.Option(
+            "--version", is_eager=True, callback=_version, help="say meshlab's and Python's version"
+        ),
     ] = False,
 ) -> None:
     """Model, simulate, bring up and explain one hybrid Kubernetes cluster on Talos."""

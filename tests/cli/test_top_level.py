@@ -20,9 +20,7 @@ PROGRAM = Path(sys.executable).parent / "meshlab"
 
 def run_program(*arguments: str, **environment: str) -> str:
     known: Mapping[str, str] = {**os.environ, **environment}
-    return subprocess.run(
-        [PROGRAM, *arguments], check=True, capture_output=True, text=True, env=known
-    ).stdout
+    return subprocess.run([PROGRAM, *arguments], check=True, capture_output=True, text=True, env=known).stdout
 
 
 def test_version_says_its_own_and_pythons(meshlab: Callable[..., Done]) -> None:

@@ -15,7 +15,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("__main__", "common"))
-pytestmark = pytest.mark.timeout(900)  # kernels are compiled at their first use, on a busy machine for minutes
+pytestmark = pytest.mark.timeout(
+    900
+)  # kernels are compiled at their first use, on a busy machine for minutes
 
 
 @pytest.fixture

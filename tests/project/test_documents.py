@@ -19,7 +19,9 @@ from documents import DOCUMENTS, ROOT, Block, Said, blocks, commands, inline
 from meshlab import cli
 from meshlab.live.target import Patience, Target
 
-pytestmark = pytest.mark.timeout(900)  # kernels are compiled at their first use, on a busy machine for minutes
+pytestmark = pytest.mark.timeout(
+    900
+)  # kernels are compiled at their first use, on a busy machine for minutes
 LANGUAGES = {"sh", "python", "yaml", "json", "text"}
 ONLY_PARSED = {
     "emulate": "starts the embedded cluster, or needs one; tests/emulate",

@@ -93,6 +93,8 @@ def test_every_option_that_the_reference_speaks_of_exists() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_has_an_example_that_the_program_understands(name: str) -> None:
-    examples = re.findall(r"`meshlab ([^`]+)`", COMMANDS[name].help.partition("Example: ")[2].split("\n\n")[0])
+    examples = re.findall(
+        r"`meshlab ([^`]+)`", COMMANDS[name].help.partition("Example: ")[2].split("\n\n")[0]
+    )
     assert examples, f"the docstring of {name} has no Example: `meshlab {name} ...`"
     assert name in [parse(example.split()) for example in examples]

@@ -49,9 +49,7 @@ def test_only_the_notebook_that_differs_is_said_to_differ(
     monkeypatch.setattr(notebooks, "names", lambda: ["one", "two"])
     monkeypatch.setattr(notebooks, "committed", lambda name: name)
     monkeypatch.setattr(notebooks, "from_source", lambda name: name)
-    monkeypatch.setattr(
-        notebooks, "source_differences", lambda kept, source: ["cell-01"] * (kept == "one")
-    )
+    monkeypatch.setattr(notebooks, "source_differences", lambda kept, source: ["cell-01"] * (kept == "one"))
     assert notebooks.main(["check"]) == 1
     assert capsys.readouterr().out.splitlines() == ["one: differs", "two: ok"]
 
