@@ -59,8 +59,8 @@ plan = capacity_plan(found)
 tables.plan_table(plan, "Question by question")
 
 # %% [markdown]
-# So: it works, and two things are to be looked at before it is built - what the review calls an error, and what one
-# failure is enough to take away.
+# So: it works, and four rows are marked. Two are to be looked at before it is built: what the review calls an error,
+# and what one failure is enough to take away. Until when it lasts and what it costs follow below.
 #
 # ## What an expert would say of it
 #

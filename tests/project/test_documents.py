@@ -172,7 +172,7 @@ def exists(words: Sequence[str]) -> None:
         [extra] = re.findall(r"^meshlab\[(\w+)\]$", rest[1])
         assert re.search(rf"^{extra} = \[", (ROOT / "pyproject.toml").read_text(), re.M), f"no extra {extra}"
     elif name == "python":
-        assert rest[0] in ("-c", "-m") or (ROOT / rest[0]).is_file(), f"no file {rest[0]}"
+        assert rest[0] in ("-c", "-m") or (ROOT / rest[0]).exists(), f"no file {rest[0]}"
     else:
         assert name in OTHER_PROGRAMS or re.match(r"\w+=", name), f"{name}: say in OTHER_PROGRAMS what it is"
 

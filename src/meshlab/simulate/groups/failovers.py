@@ -133,7 +133,7 @@ def failovers(
     Examples
     --------
     >>> found = failovers(GroupSettings(), n=200, seed=1)
-    >>> 0.85 < found.elected.min() and found.elected.max() < 10
+    >>> bool(0.8 < found.elected.min() < found.elected.max() < 10)  # 1 s, less a heartbeat and a tick at most
     True
     """
     import numpy as np
