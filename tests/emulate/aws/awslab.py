@@ -19,6 +19,7 @@ from meshlab.emulate.aws.cloud import AwsCloud
 from meshlab.emulate.aws.images import image_id, talos_image_name
 from meshlab.emulate.aws.instances import PowerHooks
 from meshlab.emulate.aws.settings import INSTANT, AwsSettings
+from own_time import HandClock
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Loop:
         self.thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(90)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(300)
 
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -119,7 +120,7 @@ class Lab:
 
     def until(self, instance: str, state: str) -> dict[str, Any]:
         """Waits until an instance is in a state."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 120
         while True:
             row = self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
             if row["State"]["Name"] == state:
@@ -147,9 +148,15 @@ class Lab:
 def make_lab(loop: Loop, moto: MotoBackend) -> Iterator[Callable[..., Lab]]:
     labs: list[Lab] = []
 
-    def make(timings: Any = INSTANT, hooks: PowerHooks | None = None, **settings: Any) -> Lab:
+    def make(
+        timings: Any = INSTANT,
+        hooks: PowerHooks | None = None,
+        clock: HandClock | None = None,
+        **settings: Any,
+    ) -> Lab:
         loop.run(moto.reset())
-        cloud = AwsCloud(AwsSettings(timings=timings, **settings), hooks=hooks, backend=moto)
+        by_hand: Any = {} if clock is None else {"clock": clock.now, "sleep": clock.wait}
+        cloud = AwsCloud(AwsSettings(timings=timings, **settings), hooks=hooks, backend=moto, **by_hand)
         loop.run(cloud.start())
         labs.append(Lab(cloud, loop.run))
         return labs[-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,32 +10,26 @@ from awslab import Lab, refused
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from meshlab.emulate.aws.settings import AwsTimings
+from own_time import HandClock
 
-_LAG = AwsTimings(0, 0, 0, 0, (0.4, 0.4), 0.4, 0)
-
-
-def _once_seen(call: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return call()
-        except ClientError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+_LAG_S = 0.4
 
 
 def test_a_new_object_is_not_found_then_found(make_lab: Callable[..., Lab]) -> None:
-    lab = make_lab(_LAG)
-    ec2 = lab.ec2
+    clock = HandClock()
+    ec2 = make_lab(AwsTimings(0, 0, 0, 0, (_LAG_S, _LAG_S), 0, 0), clock=clock).ec2
     vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
+    clock.sleep(0.99 * _LAG_S)
     assert refused(ec2.describe_vpcs, VpcIds=[vpc]) == "InvalidVpcID.NotFound"
     assert vpc not in [row["VpcId"] for row in ec2.describe_vpcs()["Vpcs"]]
     assert refused(ec2.create_subnet, VpcId=vpc, CidrBlock="10.20.1.0/24") == "InvalidVpcID.NotFound"
-    assert _once_seen(lambda: ec2.describe_vpcs(VpcIds=[vpc]))["Vpcs"][0]["VpcId"] == vpc
+    clock.sleep(0.01 * _LAG_S)
+    assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["VpcId"] == vpc
 
 
 def test_a_new_profile_is_unknown_to_ec2_for_a_while(make_lab: Callable[..., Lab]) -> None:
-    lab = make_lab(AwsTimings(0, 0, 0, 0, (0, 0), 3.0, 0))
+    clock = HandClock()
+    lab = make_lab(AwsTimings(0, 0, 0, 0, (0, 0), 3.0, 0), clock=clock)
     net, iam = lab.net(), lab.client("iam")
     iam.create_role(RoleName="cp", AssumeRolePolicyDocument="{}")
     iam.create_instance_profile(InstanceProfileName="cp")
@@ -44,9 +37,11 @@ def test_a_new_profile_is_unknown_to_ec2_for_a_while(make_lab: Callable[..., Lab
     with pytest.raises(ClientError, match="no associated IAM Roles"):
         lab.ec2.run_instances(**launch)
     iam.add_role_to_instance_profile(InstanceProfileName="cp", RoleName="cp")
+    clock.sleep(2.9)
     with pytest.raises(ClientError, match="Invalid IAM Instance Profile name"):
         lab.ec2.run_instances(**launch)
-    assert _once_seen(lambda: lab.ec2.run_instances(**launch))["Instances"]
+    clock.sleep(0.2)
+    assert lab.ec2.run_instances(**launch)["Instances"]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from awslab import Lab, refused
 
 from meshlab.emulate.aws.instances import PowerHooks
 from meshlab.emulate.aws.settings import AwsTimings
+from own_time import HandClock
 
-_SLOW = AwsTimings(1.5, 0.3, 0.3, 0.3, (0, 0), 0, 0)
+_SLOW = AwsTimings(10, 0, 10, 10, (0, 0), 0, 0)
 
 
 def _state(lab: Lab, instance: str) -> str:
@@ -29,23 +30,28 @@ def test_every_state_is_seen_and_every_callback_called(make_lab: Callable[..., L
         return callback
 
     hooks = PowerHooks(note("running"), note("stopped"), note("terminated"), note("rebooted"))
-    lab = make_lab(_SLOW, hooks)
+    clock = HandClock()
+    lab = make_lab(_SLOW, hooks, clock)
     net, ec2 = lab.net(), lab.ec2
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "master-1"}]}]
     instance = lab.launch(net, TagSpecifications=tags)
     assert _state(lab, instance) == "pending"
     assert refused(ec2.stop_instances, InstanceIds=[instance]) == "IncorrectInstanceState"
+    clock.sleep(10)
     lab.until(instance, "running")
     ec2.reboot_instances(InstanceIds=[instance])
     ec2.stop_instances(InstanceIds=[instance])
     assert _state(lab, instance) == "stopping"
     assert refused(ec2.start_instances, InstanceIds=[instance]) == "IncorrectInstanceState"
+    clock.sleep(10)
     lab.until(instance, "stopped")
     ec2.start_instances(InstanceIds=[instance])
     assert _state(lab, instance) == "pending"
+    clock.sleep(10)
     lab.until(instance, "running")
     ec2.terminate_instances(InstanceIds=[instance])
     assert _state(lab, instance) == "shutting-down"
+    clock.sleep(10)
     row = lab.until(instance, "terminated")
     assert row["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
     assert calls == [(w, "master-1") for w in ("running", "rebooted", "stopped", "running", "terminated")]
@@ -62,7 +68,8 @@ def test_terminating_twice_is_allowed_and_rebooting_the_dead_is_not(lab: Lab) ->
 
 
 def test_states_can_be_filtered(make_lab: Callable[..., Lab]) -> None:
-    lab = make_lab(_SLOW)
+    clock = HandClock()
+    lab = make_lab(_SLOW, clock=clock)
     instance = lab.launch(lab.net())
 
     def in_state(name: str) -> list[str]:
@@ -70,6 +77,7 @@ def test_states_can_be_filtered(make_lab: Callable[..., Lab]) -> None:
         return [row["InstanceId"] for r in found["Reservations"] for row in r["Instances"]]
 
     assert (in_state("pending"), in_state("running")) == ([instance], [])
+    clock.sleep(10)
     lab.until(instance, "running")
     assert (in_state("pending"), in_state("running")) == ([], [instance])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,8 @@ class AwsCloud:
         The table that starts moto (only without ``backend``).
     state_dir
         Where moto's log and the request log are kept; None keeps nothing.
+    clock, sleep
+        Monotonic seconds, and how to wait for some: what takes time here takes it by these two.
 
     Attributes
     ----------
@@ -67,6 +70,8 @@ class AwsCloud:
         backend: MotoBackend | None = None,
         processes: ProcessTable | None = None,
         state_dir: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.settings = settings or AwsSettings()
         self.hooks = hooks or PowerHooks()
@@ -79,7 +84,8 @@ class AwsCloud:
             processes=processes,
             state_dir=state_dir,
         )
-        self._instances = Instances(self._backend, self.settings.timings, self.hooks)
+        self._instances = Instances(self._backend, self.settings.timings, self.hooks, clock, sleep)
+        self._clock = clock
         self._tokens = TokenBook()
         self._runner: web.AppRunner | None = None
         self._own: dict[tuple[str, str], Callable[[Call], Awaitable[Reply]]] = {
@@ -111,10 +117,9 @@ class AwsCloud:
 
         if self._given_backend is None:
             await self._backend.start()
-        clock = asyncio.get_running_loop().time
         timings = self.settings.timings
-        self._world = World(self.settings, self._backend, self._instances, self.faults, clock)
-        self._visibility = Visibility(clock, timings.read_lag_s, self.settings.seed)
+        self._world = World(self.settings, self._backend, self._instances, self.faults, self._clock)
+        self._visibility = Visibility(self._clock, timings.read_lag_s, self.settings.seed)
         self._turn = asyncio.Lock()
         application = web.Application(client_max_size=16 * 2**20)
         application.router.add_route("*", "/{path:.*}", self._serve)

@@ -70,10 +70,19 @@ class _Life:
 class Instances:
     """All instances of one cloud and the state each is in."""
 
-    def __init__(self, backend: MotoBackend, timings: AwsTimings, hooks: PowerHooks) -> None:
+    def __init__(
+        self,
+        backend: MotoBackend,
+        timings: AwsTimings,
+        hooks: PowerHooks,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
         self._backend = backend
         self._timings = timings
         self._hooks = hooks
+        self._now = clock
+        self._sleep = sleep
         self._lives: dict[str, _Life] = {}
         self.impaired_zones: set[str] = set()
         self.hook_errors: list[str] = []
@@ -229,9 +238,6 @@ class Instances:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
-
     def _require(self, ids: list[str], states: tuple[str, ...], what: str) -> None:
         for instance_id in ids:
             life = self._lives.get(instance_id)
@@ -266,7 +272,7 @@ class Instances:
 
     def _later(self, life: _Life, delay_s: float, change: Callable[[_Life], Awaitable[None]]) -> None:
         async def run() -> None:
-            await asyncio.sleep(delay_s)
+            await self._sleep(delay_s)
             life.task = None  # from here on the change is not taken back by another request
             try:
                 await change(life)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -86,6 +87,8 @@ class AwsSession:
         How long a throttled call backs off before it gives up.
     on_call
         Told of every finished call.
+    clock, sleep
+        Monotonic seconds, and how to wait for some.
     """
 
     def __init__(
@@ -99,6 +102,8 @@ class AwsSession:
         patience_s: float = 120.0,
         read_timeout_s: float = 60.0,
         on_call: Callable[[Exchange], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if endpoint_url is not None and not _is_loopback(endpoint_url):
             raise NotLoopback(
@@ -114,6 +119,8 @@ class AwsSession:
         self._profile = profile
         self._credentials = credentials
         self._on_call = on_call
+        self._clock = clock
+        self._sleep = sleep
         self._clients: dict[tuple[str, bool], Any] = {}
         self._lock = threading.RLock()
         self._boto: Any = None
@@ -209,7 +216,7 @@ class AwsSession:
     def expect(self, *names: str) -> None:
         """Says that these objects exist although they may not be visible yet (known from a journal, say)."""
         for name in names:
-            self._fresh[name] = time.monotonic()
+            self._fresh[name] = self._clock()
 
     def allowed(self, service: str, operation: str, **params: Any) -> bool:
         """Whether the credentials may make this call, asked by DryRun: it changes nothing and checks no capacity.
@@ -267,17 +274,17 @@ class AwsSession:
         """
         client = self.client(service, repeat=operation.startswith(_READS) or "ClientToken" in params)
         _require_token(client, operation, params)
-        began, pause = time.monotonic(), 0.1
+        began, pause = self._clock(), 0.1
         while True:
-            started = time.monotonic()
+            started = self._clock()
             try:
                 answer = self._once(client, f"{service}.{operation}", params)
             except AwsError as error:
                 self._report(f"{service}.{operation}", error.request_id, params, error.code, started)
                 patience = self._patience_for(error)
-                if time.monotonic() - began + pause > patience:
+                if self._clock() - began + pause > patience:
                     raise
-                time.sleep(pause * (0.5 + self._random.random() / 2))
+                self._sleep(pause * (0.5 + self._random.random() / 2))
                 pause = min(pause * 2, 5.0 if error.kind is ErrorKind.THROTTLED else 0.5)
                 continue
             metadata = answer.pop("ResponseMetadata", {})
@@ -300,7 +307,7 @@ class AwsSession:
     ) -> None:
         if self._on_call is not None:
             token = params.get("ClientToken")
-            self._on_call(Exchange(operation, request_id, token, code, time.monotonic() - started))
+            self._on_call(Exchange(operation, request_id, token, code, self._clock() - started))
 
     def _once(self, client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         from botocore import exceptions
@@ -332,8 +339,8 @@ class AwsSession:
         raise AwsError(kind, code, message, request_id=request_id, operation=operation) from None
 
     def _names_fresh(self, params: dict[str, Any]) -> bool:
-        horizon = time.monotonic() - max(self.settle_s, 1.0)
-        return any(self._fresh.get(text, 0.0) > horizon for text in _texts(params))
+        horizon = self._clock() - max(self.settle_s, 1.0)
+        return any(self._fresh.get(text, -math.inf) > horizon for text in _texts(params))
 
 
 @cache
