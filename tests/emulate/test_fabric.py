@@ -12,8 +12,9 @@ import pytest
 
 from meshlab.emulate.network.addresses import free_port
 from meshlab.emulate.network.fabric import Fabric, LinkPolicy, PortTaken
-from meshlab.emulate.network.links import next_retransmission
+from meshlab.emulate.network.links import Link, Pipe, next_retransmission
 from own_addresses import dialled, network
+from own_time import PATIENCE_S
 
 HOSTS = dialled(network(0))
 A, B, C = (f"{network(0)}.10.{i}" for i in (1, 2, 3))
@@ -87,7 +88,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 def run(scenario: Callable[[Rig], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with rig() as it, asyncio.timeout(20):
+        async with rig() as it, asyncio.timeout(PATIENCE_S):
             await scenario(it)
 
     asyncio.run(main())
@@ -101,6 +102,14 @@ async def round_trip(streams: Streams, data: bytes = b"ping") -> float:
     return time.perf_counter() - began
 
 
+async def quickest(streams: Streams, below_s: float, data: bytes = b"ping") -> float:
+    """The least of as many round trips as it takes for one to be below a time: what the links cost, not the machine."""
+    took = [await round_trip(streams, data)]
+    while took[-1] >= below_s:
+        took.append(await round_trip(streams, data))
+    return min(took)
+
+
 async def silent(reader: asyncio.StreamReader, for_s: float) -> bool:
     try:
         await asyncio.wait_for(reader.read(1), for_s)
@@ -109,10 +118,9 @@ async def silent(reader: asyncio.StreamReader, for_s: float) -> bool:
     return False
 
 
-async def until(condition: Callable[[], bool], deadline_s: float = 5.0) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not condition():  # noqa: ASYNC110 (the condition is a state of other processes)
-            await asyncio.sleep(0.01)
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 (the condition is a state of other processes; `run` has the deadline)
+        await asyncio.sleep(0.01)
 
 
 def test_bytes_cross_unchanged_and_are_counted() -> None:
@@ -203,11 +211,11 @@ def test_delay_is_one_way_and_per_direction() -> None:
         streams = await it.dial()
         await round_trip(streams)
         it.fabric.set_link("a", "b", LinkPolicy(delay_s=0.03))
-        there = min([await round_trip(streams) for _ in range(5)])
+        there = await quickest(streams, 0.058)
         it.fabric.set_link("b", "a", LinkPolicy(delay_s=0.05))
-        both = min([await round_trip(streams) for _ in range(5)])
-        assert 0.029 <= there < 0.075
-        assert 0.079 <= both < 0.150
+        both = await quickest(streams, 0.110)
+        assert there >= 0.029
+        assert both >= 0.079
 
     run(scenario)
 
@@ -216,9 +224,12 @@ def test_opening_a_connection_costs_a_round_trip() -> None:
     async def scenario(it: Rig) -> None:
         it.fabric.set_link("a", "b", LinkPolicy(delay_s=0.03))
         it.fabric.set_link("b", "a", LinkPolicy(delay_s=0.02))
-        began = time.perf_counter()
-        await round_trip(await it.dial())
-        assert 0.099 <= time.perf_counter() - began < 0.5
+        took = [1.0]
+        while took[-1] >= 0.149:  # three ways there and back would be 0.15 s
+            began = time.perf_counter()
+            await round_trip(await it.dial())
+            took.append(time.perf_counter() - began)
+        assert min(took) >= 0.099
 
     run(scenario)
 
@@ -242,8 +253,7 @@ def test_a_slow_link_is_as_slow_as_its_rate() -> None:
     async def scenario(it: Rig) -> None:
         it.fabric.set_link("a", "b", LinkPolicy(rate_bps=4e6))
         streams = await it.dial()
-        took = await round_trip(streams, b"x" * 250_000)  # 2 Mbit at 4 Mbit/s
-        assert 0.48 <= took < 2.0  # the upper bounds leave room for a busy machine
+        assert await quickest(streams, 0.99, b"x" * 250_000) >= 0.48  # 2 Mbit at 4 Mbit/s
 
     run(scenario)
 
@@ -252,21 +262,34 @@ def test_connections_share_the_rate_of_a_link() -> None:
     async def scenario(it: Rig) -> None:
         it.fabric.set_link("a", "b", LinkPolicy(rate_bps=8e6))
         one, two = await it.dial(), await it.dial()
-        took = await asyncio.gather(round_trip(one, b"x" * 200_000), round_trip(two, b"y" * 200_000))
-        assert 0.38 <= max(took) < 2.0
+        took = [1.0]
+        while took[-1] >= 0.79:
+            both = await asyncio.gather(round_trip(one, b"x" * 200_000), round_trip(two, b"y" * 200_000))
+            took.append(max(both))
+        assert min(took) >= 0.38
 
     run(scenario)
 
 
-def test_a_lost_segment_is_a_stall_of_a_retransmission_timeout() -> None:
+def test_a_lost_segment_is_a_stall_of_a_retransmission_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[float] = []
+    stall = Link.stall_s
+
+    def told(link: Link, size: int, round_trip_s: float) -> float:
+        drawn.append(stall(link, size, round_trip_s))
+        return drawn[-1]
+
+    monkeypatch.setattr(Link, "stall_s", told)
+
     async def scenario(it: Rig) -> None:
         streams = await it.dial()
         await round_trip(streams)
         it.fabric.set_link("a", "b", LinkPolicy(loss=0.3))
+        drawn.clear()
         took = [await round_trip(streams) for _ in range(20)]  # none lost: 0.7 ** 20, once in 1 250 seeds
-        stalled = [t for t in took if t > 0.1]
-        assert stalled
-        assert all(t >= 0.2 for t in stalled)
+        assert len(drawn) == len(took) and any(drawn)
+        assert all(at_least in (0.0, 0.2) or at_least >= 0.6 for at_least in drawn)
+        assert all(t >= at_least for t, at_least in zip(took, drawn, strict=True))
 
     run(scenario)
 
@@ -280,26 +303,32 @@ def test_a_cut_is_silence_and_its_bytes_arrive_after_it_heals() -> None:
         assert await silent(reader, 0.3)
         assert bytes(it.received) == b"ping"
         it.fabric.set_link("a", "b", LinkPolicy())
-        assert await asyncio.wait_for(reader.readexactly(4), 2) == b"held"
+        assert await reader.readexactly(4) == b"held"
 
     run(scenario)
 
 
-def test_what_was_on_its_way_when_a_link_was_cut_arrives_and_what_came_after_waits_for_it_to_heal() -> None:
+def test_what_was_on_its_way_when_a_link_was_cut_arrives_and_what_came_after_waits_for_it_to_heal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[bytes] = []
+    feed = Pipe.feed
+    monkeypatch.setattr(Pipe, "feed", lambda pipe, data: (taken.append(data), feed(pipe, data)))
+
     async def scenario(it: Rig) -> None:
         reader, writer = await it.dial()
         await round_trip((reader, writer))
         slow = LinkPolicy(delay_s=0.3)
         it.fabric.set_link("a", "b", slow)
         writer.write(b"left")
-        await asyncio.sleep(0.1)
+        await until(lambda: b"left" in taken)
         it.fabric.set_link("a", "b", replace(slow, cut=True))
         writer.write(b"late")
-        assert await asyncio.wait_for(reader.readexactly(4), 5) == b"left"
+        assert await reader.readexactly(4) == b"left"
         assert await silent(reader, 0.5)
         assert bytes(it.received) == b"pingleft"
         it.fabric.set_link("a", "b", slow)
-        assert await asyncio.wait_for(reader.readexactly(4), 5) == b"late"
+        assert await reader.readexactly(4) == b"late"
 
     run(scenario)
 
@@ -319,7 +348,7 @@ def test_one_direction_can_be_cut_alone() -> None:
 def test_a_cut_between_two_machines_leaves_a_third_alone() -> None:
     async def scenario(it: Rig) -> None:
         it.fabric.set_link("a", "b", CUT)
-        assert await round_trip(await it.dial(C_HOST)) < 1
+        await round_trip(await it.dial(C_HOST))
 
     run(scenario)
 
@@ -332,7 +361,7 @@ def test_a_new_connection_over_a_cut_hangs_and_opens_at_the_next_try_after_it_he
         assert await silent(reader, 0.3)
         assert it.peers == []
         it.fabric.set_link("b", "a", LinkPolicy())
-        assert await asyncio.wait_for(reader.readexactly(4), 3) == b"late"
+        assert await reader.readexactly(4) == b"late"
 
     run(scenario)
 
@@ -381,7 +410,7 @@ def test_a_port_withdrawn_before_power_goes_is_silent_too() -> None:
                 except ConnectionRefusedError:
                     await asyncio.sleep(0.01)
 
-        await asyncio.wait_for(connected(), 2)
+        await connected()
         assert await silent(streams[0][0], 0.2)
 
     run(scenario)
@@ -395,8 +424,8 @@ def test_connections_from_before_a_power_loss_are_reset_when_power_returns() -> 
         assert await silent(reader, 0.1)
         it.fabric.power("b", True)
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.read(1), 2)
-        assert await round_trip(await it.dial()) < 1
+            await reader.read(1)
+        await round_trip(await it.dial())
 
     run(scenario)
 
@@ -416,7 +445,7 @@ def test_a_dead_server_behind_an_exposed_port_resets() -> None:
         await it.fabric.expose("b", port, ("127.0.0.1", free_port()))
         reader, _ = await it.dial(port=port)
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.read(1), 2)
+            await reader.read(1)
 
     run(scenario)
 
@@ -427,7 +456,7 @@ def test_an_end_of_stream_crosses_and_the_answer_still_comes_back() -> None:
         reader, writer = await it.dial()
         writer.write(b"question")
         writer.write_eof()
-        assert await asyncio.wait_for(reader.read(), 2) == b"question"
+        assert await reader.read() == b"question"
         await until(lambda: it.fabric.flows() == [])
 
     run(scenario)
@@ -472,8 +501,7 @@ def test_an_unshaped_link_carries_more_than_fifty_megabytes_a_second_and_adds_le
 ):
     async def scenario(it: Rig) -> None:
         streams = await it.dial()
-        hops = sorted([await round_trip(streams) for _ in range(200)])
-        assert hops[0] < 0.002  # both directions; 0.13 ms on an idle machine
+        await quickest(streams, 0.002)  # both directions; 0.13 ms on an idle machine
         size = 50_000_000
         reader, writer = streams
 

@@ -11,6 +11,7 @@ import pytest
 
 from meshlab.emulate.network import fine_timers
 from meshlab.emulate.network.fine_timers import call_at, early_s
+from own_time import PATIENCE_S
 
 
 def test_what_falls_due_first_is_called_first_and_none_early() -> None:
@@ -26,7 +27,7 @@ def test_what_falls_due_first_is_called_first_and_none_early() -> None:
 
         for after in (0.004, 0.0013, 0.0, 0.0021, 0.0301):
             call_at(loop, start + after, lambda after=after: timer(after))
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
         return called
 
     called = asyncio.run(run())
@@ -40,7 +41,7 @@ def test_one_that_was_taken_back_is_not_called_and_the_next_one_is() -> None:
         first = call_at(loop, loop.time() + 0.002, lambda: called.append("first"))
         call_at(loop, loop.time() + 0.005, done.set)
         first.cancel()
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
         return called
 
     assert asyncio.run(run()) == []
@@ -53,7 +54,7 @@ def test_one_due_at_the_same_time_can_still_be_taken_back() -> None:
         call_at(loop, due, lambda: second.cancel())
         second = call_at(loop, due, lambda: called.append("second"))
         call_at(loop, due, done.set)
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
         return called
 
     assert asyncio.run(run()) == []
@@ -78,7 +79,7 @@ def test_a_callback_that_fails_leaves_the_others() -> None:
         due = loop.time() + 0.001
         call_at(loop, due, lambda: 1 / 0)
         call_at(loop, due, done.set)
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
 
     asyncio.run(run())
 
@@ -96,7 +97,7 @@ def test_timers_are_set_from_within_timers() -> None:
                 call_at(loop, loop.time() + 0.0002, again)
 
         again()
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
         return count
 
     assert asyncio.run(run()) == 50
@@ -107,7 +108,7 @@ def test_a_loop_that_is_gone_leaves_no_descriptor() -> None:
     async def run() -> None:
         loop, done = asyncio.get_running_loop(), asyncio.Event()
         call_at(loop, loop.time() + 0.001, done.set)
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
 
     def timer_descriptors() -> int:
         found = 0
@@ -133,7 +134,7 @@ def test_without_timerfd_the_loop_serves(monkeypatch: pytest.MonkeyPatch) -> Non
         loop, done = asyncio.get_running_loop(), asyncio.Event()
         start = loop.time()
         call_at(loop, start + 0.003, done.set)
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), PATIENCE_S)
         return loop.time() - start
 
     assert asyncio.run(run()) >= 0.003 - early_s()

@@ -26,15 +26,17 @@ from meshlab.emulate.kubernetes.storage.etcd_store import EtcdStorage
 from meshlab.emulate.network.addresses import free_port
 from meshlab.emulate.processes.binaries import find
 from own_addresses import dialled, network
+from own_time import PATIENCE_S
 
 T = TypeVar("T")
 ETCD_HOST = f"{dialled(network(3))}.0.1"
+# Short for a test's sake, and long enough that a busy machine does not lose a leader or a node by itself.
 QUICK = ManagerTimes(
-    election=ElectionTimes(lease_s=2.0, renew_deadline_s=1.5, retry_s=0.3),
-    nodes=NodeTimes(monitor_s=0.2, grace_s=2.5, eviction_per_s=10.0),
+    election=ElectionTimes(lease_s=6.0, renew_deadline_s=4.5, retry_s=0.3),
+    nodes=NodeTimes(monitor_s=0.2, grace_s=6.0, eviction_per_s=10.0),
     orphan_after_s=0.5,
 )
-QUICK_BALANCER = BalancerTimes(check_interval_s=0.5, check_timeout_s=1.0, silence_s=2.0, dial_timeout_s=1.0)
+QUICK_BALANCER = BalancerTimes(check_interval_s=0.5, check_timeout_s=3.0, silence_s=4.0, dial_timeout_s=3.0)
 
 
 @dataclass
@@ -111,7 +113,7 @@ class Lab:
         self._managers: list[Controllers] = []
         self._ports: dict[str, int] = {}
 
-    def run(self, work: Coroutine[Any, Any, T], timeout_s: float = 30.0) -> T:
+    def run(self, work: Coroutine[Any, Any, T], timeout_s: float = PATIENCE_S) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
 
     # --- etcd
@@ -140,7 +142,7 @@ class Lab:
         self.etcd_url = client
 
     async def _etcd_healthy(self, url: str) -> bool:
-        async with EtcdClient(url, timeout_s=1.0) as client:
+        async with EtcdClient(url, timeout_s=5.0) as client:
             return await client.health()
 
     def kill_etcd(self) -> None:
@@ -197,7 +199,7 @@ class Lab:
             await self.add_kubelet(name, f"z{index + 1}", f"{network(3)}.1.{index + 1}")
 
     async def add_server(self, **options: Any) -> ApiServer:
-        client = EtcdClient(self.etcd_url, timeout_s=options.pop("timeout_s", 10.0))
+        client = EtcdClient(self.etcd_url, timeout_s=options.pop("timeout_s", 60.0))
         self._etcd_clients.append(client)
         server = ApiServer(EtcdStorage(client), self.authority.serving(), dial=self.dial, **options)
         await server.start()
@@ -236,7 +238,7 @@ class Lab:
             self.runtime,
             lambda path: self.folder / name / path.lstrip("/"),
             KubeletTls(pair.certificate, pair.key, self.authority.certificate),
-            times=KubeletTimes(lease_s=2.0, renew_s=0.5, status_s=0.5, look_s=0.1),
+            times=KubeletTimes(lease_s=6.0, renew_s=0.5, status_s=0.5, look_s=0.1),
         )
         self.kubelets[name] = kubelet
         await kubelet.start()
@@ -255,7 +257,7 @@ class Lab:
             self.kill_etcd()
             wait_for(lambda: connections(self._loop) == 0, "all connections to be closed")
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
+            self._thread.join(PATIENCE_S)
             self._loop.close()
 
     # --- driving it
@@ -267,7 +269,7 @@ class Lab:
         return {"HOME": str(self.folder), "PATH": "/usr/bin:/bin"}
 
     def try_kubectl(
-        self, *arguments: str, stdin: str = "", timeout_s: float = 60.0
+        self, *arguments: str, stdin: str = "", timeout_s: float = PATIENCE_S
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.argv(*arguments),
@@ -279,7 +281,7 @@ class Lab:
             check=False,
         )
 
-    def kubectl(self, *arguments: str, stdin: str = "", timeout_s: float = 60.0) -> str:
+    def kubectl(self, *arguments: str, stdin: str = "", timeout_s: float = PATIENCE_S) -> str:
         done = self.try_kubectl(*arguments, stdin=stdin, timeout_s=timeout_s)
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -308,7 +310,9 @@ def ready(item: Mapping[str, Any]) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
-def wait_for(holds: Callable[[], object], what: str, deadline_s: float = 30.0, every_s: float = 0.1) -> None:
+def wait_for(
+    holds: Callable[[], object], what: str, deadline_s: float = PATIENCE_S, every_s: float = 0.1
+) -> None:
     end = time.monotonic() + deadline_s
     while not holds():
         assert time.monotonic() < end, f"waited {deadline_s:g} s in vain for {what}"

@@ -46,7 +46,7 @@ def test_control_plane_behind_the_fabric_serves_and_leads(tmp_path: Path) -> Non
 
         plane, fabric = lab.run(start())
         try:
-            wait_for(lambda: plane.leading == (True, True), "both leases to be taken", 15.0)
+            wait_for(lambda: plane.leading == (True, True), "both leases to be taken")
             server = f"--server=https://{HOST}:6443"
             endpoints = json.loads(lab.kubectl(server, "get", "lease", "-n", "kube-system", "-o", "json"))
             assert {i["spec"]["holderIdentity"] for i in endpoints["items"]} == {"master-1"}

@@ -14,6 +14,7 @@ from meshlab.emulate.kubernetes.real.egress import EgressProxy
 from meshlab.emulate.network.addresses import loopback
 from meshlab.emulate.network.fabric import Fabric
 from own_addresses import network
+from own_time import PATIENCE_S
 
 MASTER = f"{network(3)}.21.1"
 WORKER = f"{network(3)}.21.2"
@@ -35,7 +36,7 @@ def story(told: Callable[[Fabric, EgressProxy], Coroutine[Any, Any, None]]) -> N
         proxy = EgressProxy(authority().serving(), loopback(MASTER))
         await proxy.start()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 await told(fabric, proxy)
         finally:
             await proxy.stop()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import manifests
 import pytest
-from lab import Lab, ready, wait_for
+from lab import QUICK, Lab, ready, wait_for
 
 from meshlab.emulate.kubernetes.client.client import KubeError
 from meshlab.emulate.kubernetes.objects.resources import resource_named
@@ -44,15 +44,16 @@ def test_lost_node_becomes_unknown_is_tainted_and_its_stateful_pod_stays_termina
     nodes = ("n1", "n2", "n3")
     everything = manifests.text(manifests.STORAGE_CLASS, *(manifests.volume(n) for n in nodes), *items)
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=everything)
-    cluster.kubectl("rollout", "status", "statefulset/vault", "-n", "vault", "--timeout=30s")
+    cluster.kubectl("rollout", "status", "statefulset/vault", "-n", "vault", "--timeout=300s")
     pods = {p["spec"]["nodeName"]: p["metadata"]["name"] for p in cluster.get("pods", "-n", "vault")["items"]}
 
-    lost = time.monotonic()
     cluster.run(cluster.kubelets["n2"].stop())
     wait_for(lambda: not ready(node(cluster, "n2")), "the node to become Unknown")
-    assert 2.0 < time.monotonic() - lost < 8.0, "grace is 2.5 s in this lab"
     condition = next(c for c in node(cluster, "n2")["status"]["conditions"] if c["type"] == "Ready")
     assert (condition["status"], condition["reason"]) == ("Unknown", "NodeStatusUnknown")
+    renewed = cluster.get("lease", "n2", "-n", "kube-node-lease")["spec"]["renewTime"]
+    waited = datetime.fromisoformat(condition["lastTransitionTime"]) - datetime.fromisoformat(renewed)
+    assert waited.total_seconds() > QUICK.nodes.grace_s - 1, "the transition is told in whole seconds"
     wait_for(
         lambda: (
             {t["effect"] for t in node(cluster, "n2")["spec"].get("taints", ())}
@@ -79,7 +80,7 @@ def test_lost_node_becomes_unknown_is_tainted_and_its_stateful_pod_stays_termina
 
 def test_killed_etcd_makes_requests_fail_as_the_real_server_does(cluster: Lab) -> None:
     server = cluster.run(cluster.add_server(timeout_s=1.0))
-    assert cluster.kubectl("get", "--raw", "/readyz") == "ok"
+    wait_for(lambda: cluster.try_kubectl("get", "--raw", "/readyz").stdout == "ok", "the server to be ready")
     cluster.kill_etcd()
     kubeconfig = cluster.kubeconfig()
     kubeconfig["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{server.port}"
@@ -120,11 +121,11 @@ def test_second_manager_takes_over_when_the_leader_dies(cluster: Lab) -> None:
     assert not second.managing.leading
     first = cluster._managers[0]
     cluster.run(first.stop())
-    wait_for(lambda: second.managing.leading and second.scheduling.leading, "the second to lead", 15.0)
+    wait_for(lambda: second.managing.leading and second.scheduling.leading, "the second to lead")
     lease = cluster.get("lease", "-n", "kube-system", "kube-controller-manager")["spec"]
     assert (lease["holderIdentity"], lease["leaseTransitions"]) == ("m2", 1)
     cluster.kubectl("create", "deployment", "after", "--image=nginx")
-    cluster.kubectl("rollout", "status", "deployment/after", "--timeout=30s")
+    cluster.kubectl("rollout", "status", "deployment/after", "--timeout=300s")
 
 
 def test_dead_server_is_left_for_the_next_one(cluster: Lab) -> None:
@@ -142,7 +143,7 @@ def test_dead_server_is_left_for_the_next_one(cluster: Lab) -> None:
         first = client.server
         assert cluster.run(names()) > 0
         cluster.run(cluster.servers[0].stop())
-        wait_for(lambda: cluster.run(names()) > 0, "an answer from the other server", 10.0)
+        wait_for(lambda: cluster.run(names()) > 0, "an answer from the other server")
         assert client.server != first
     finally:
         cluster.run(client.close())

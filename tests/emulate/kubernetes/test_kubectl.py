@@ -10,6 +10,8 @@ import threading
 import manifests
 from lab import Lab, ready, wait_for
 
+from own_time import PATIENCE_S
+
 
 def apply(lab: Lab, *items: dict[str, object], server_side: bool = False) -> str:
     options = ["--server-side"] if server_side else []
@@ -124,9 +126,9 @@ def test_get_watch_prints_changes_as_they_happen(lab: Lab) -> None:
     reader = threading.Thread(target=lambda: [lines.put(line) for line in stream], daemon=True)
     reader.start()
     try:
-        assert json.loads(lines.get(timeout=20)) == {"a": "1"}
+        assert json.loads(lines.get(timeout=PATIENCE_S)) == {"a": "1"}
         lab.kubectl("patch", "cm", "watched", "-p", '{"data":{"b":"2"}}')
-        assert json.loads(lines.get(timeout=20)) == {"a": "1", "b": "2"}
+        assert json.loads(lines.get(timeout=PATIENCE_S)) == {"a": "1", "b": "2"}
     finally:
         process.kill()
         process.wait()
@@ -179,12 +181,28 @@ def test_service_account_token_has_the_rights_that_rbac_gives_it(lab: Lab) -> No
     assert lab.try_kubectl(*mine, "delete", "configmaps", "--all").returncode == 1
 
 
+def goes_on_saying(lab: Lab, what: str, *arguments: str) -> None:
+    """Waits until a command that would go on trying says something, and ends it."""
+    with subprocess.Popen(
+        lab.argv(*arguments),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=lab.environment(),
+    ) as process:
+        assert process.stderr is not None
+        try:
+            assert any(what in line for line in process.stderr), "it ended without a word of it"
+        finally:
+            process.kill()
+
+
 def test_vault_like_set_runs_spread_and_a_drain_respects_its_budget(lab: Lab) -> None:
     nodes = ("n1", "n2", "n3")
     apply(lab, manifests.STORAGE_CLASS, *(manifests.volume(n) for n in nodes), server_side=True)
     apply(lab, *manifests.vault("vault", updateStrategy={"type": "RollingUpdate"}), server_side=True)
     assert "3 new pods have been updated" in lab.kubectl(
-        "rollout", "status", "statefulset/vault", "-n", "vault", "--timeout=30s"
+        "rollout", "status", "statefulset/vault", "-n", "vault", "--timeout=300s"
     )
     pods = lab.get("pods", "-n", "vault")["items"]
     assert {p["spec"]["nodeName"] for p in pods} == set(nodes)
@@ -195,22 +213,22 @@ def test_vault_like_set_runs_spread_and_a_drain_respects_its_budget(lab: Lab) ->
     assert "Successfully assigned vault/vault-0 to" in described
 
     home = {p["metadata"]["name"]: p["spec"]["nodeName"] for p in pods}
-    lab.kubectl("drain", home["vault-0"], "--ignore-daemonsets", "--timeout=20s")
-    second = lab.try_kubectl("drain", home["vault-1"], "--ignore-daemonsets", "--timeout=1s")
-    assert "Cannot evict pod as it would violate the pod's disruption budget" in second.stderr
+    lab.kubectl("drain", home["vault-0"], "--ignore-daemonsets", "--timeout=300s")
+    refused = "Cannot evict pod as it would violate the pod's disruption budget"
+    goes_on_saying(lab, refused, "drain", home["vault-1"], "--ignore-daemonsets")
     lab.kubectl("uncordon", home["vault-0"], home["vault-1"])
-    lab.kubectl("wait", "-n", "vault", "pod/vault-0", "--for=condition=Ready", "--timeout=20s")
+    lab.kubectl("wait", "-n", "vault", "pod/vault-0", "--for=condition=Ready", "--timeout=300s")
     assert lab.get("pod", "-n", "vault", "vault-0")["spec"]["nodeName"] == home["vault-0"]
 
-    lab.kubectl("delete", "namespace", "vault", "--timeout=30s")
+    lab.kubectl("delete", "namespace", "vault", "--timeout=300s")
     assert {v["status"]["phase"] for v in lab.get("pv")["items"]} == {"Released"}
 
 
 def test_deployment_rolls_to_a_new_image(lab: Lab) -> None:
     lab.kubectl("create", "deployment", "web", "--image=nginx:1", "--replicas=2")
-    lab.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    lab.kubectl("rollout", "status", "deployment/web", "--timeout=300s")
     lab.kubectl("set", "image", "deployment/web", "nginx=nginx:2")
-    lab.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    lab.kubectl("rollout", "status", "deployment/web", "--timeout=300s")
     lab.kubectl("scale", "deployment/web", "--replicas=1")
 
     def images() -> list[str]:
