@@ -26,6 +26,7 @@ from meshlab.live.talos.secrets_bundle import SecretsBundle
 from meshlab.live.talos.settings import ClusterSettings, NodeSettings
 from meshlab.live.talos.talosconfig import Talosconfig
 from own_addresses import network
+from own_time import PATIENCE_S
 
 QUICK = Timings(
     boot_s=0.05,
@@ -154,13 +155,15 @@ class Cluster:
 
     def client(self, host: int, config: Talosconfig | None = None, **options: Any) -> TalosClient:
         """A client with admin rights; ``config`` gives others."""
-        made = TalosClient(self.address(host), config or self.talosconfig, dial=loopback, **options)
+        made = TalosClient(
+            self.address(host), config or self.talosconfig, dial=loopback, **{"timeout_s": 60.0, **options}
+        )
         self._clients.append(made)
         return made
 
     def insecure(self, host: int) -> TalosClient:
         """A client without proof, for maintenance mode."""
-        made = TalosClient(self.address(host), None, dial=loopback)
+        made = TalosClient(self.address(host), None, timeout_s=60.0, dial=loopback)
         self._clients.append(made)
         return made
 
@@ -195,7 +198,7 @@ async def cluster(
         await made.close()
 
 
-async def until(holds: Callable[[], Any], what: str, deadline_s: float = 90.0) -> Any:
+async def until(holds: Callable[[], Any], what: str, deadline_s: float = PATIENCE_S) -> Any:
     """Polls until something holds; fails with ``what`` when it does not in time."""
     try:
         async with asyncio.timeout(deadline_s):

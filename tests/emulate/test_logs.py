@@ -26,9 +26,10 @@ from meshlab.incident.evidence.event_rows import xid_seconds
 from meshlab.live._generated import common_pb2, machine_pb2
 from meshlab.live.talos.errors import TalosError
 from own_addresses import network
+from own_time import PATIENCE_S
 
 NETWORK = network(2)
-WAIT = 20.0
+WAIT = PATIENCE_S
 
 
 def piece(log: Path, tail: int) -> bytes:
@@ -77,7 +78,7 @@ async def founded(site: Cluster) -> None:
     with pytest.raises(TalosError, match="not registered"):  # its process has not run yet
         await call(site.client(11).logs, "etcd")
     await call(site.client(11).bootstrap)
-    await master.wait_for("running")
+    await master.wait_for("running", PATIENCE_S)
 
 
 def test_etcds_log_over_the_talos_api_is_its_own_with_tail_and_follow(tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_event_ids_are_xids_of_the_second_they_were_made_in(tmp_path: Path) -> N
         async with cluster(tmp_path, shared_bundle(), 13, network=NETWORK) as site:
             machine = site.machine("worker-1", 21)
             await machine.power_on()
-            await machine.wait_for("maintenance")
+            await machine.wait_for("maintenance", PATIENCE_S)
             events = [event.id for event in machine.events.backlog(machine_pb2.EventsRequest(tail_events=-1))]
             assert len(events) > 2
             seconds = [xid_seconds(event) for event in events]

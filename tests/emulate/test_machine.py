@@ -13,6 +13,7 @@ from meshlab.live.talos.errors import TalosError
 from meshlab.live.talos.secrets_bundle import SecretsBundle
 from meshlab.live.talos.talosconfig import Talosconfig
 from own_addresses import dialled, network
+from own_time import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +29,13 @@ def test_bare_metal_goes_from_maintenance_over_install_to_a_worker(
             await site.control_planes(1)
             worker = site.machine("worker-1", 21)
             await worker.power_on()
-            await worker.wait_for("maintenance")
+            await worker.wait_for("maintenance", PATIENCE_S)
             insecure = site.insecure(21)
             assert (await call(insecure.version)).version.tag == "v1.13.9"
             assert (await call(insecure.disks))[0].name == "nvme0n1"
             first_boot = worker.boot_id
             await call(insecure.apply_configuration, site.config("worker-1", "worker"))
-            await worker.wait_for("running")
+            await worker.wait_for("running", PATIENCE_S)
             assert worker.boot_id != first_boot and worker.boots == 2 and worker.installed
             services = await call(site.client(21).service_list)
             assert services["kubelet"].state == "Running" and "etcd" not in services
@@ -47,7 +48,7 @@ def test_maintenance_refuses_what_needs_rights(tmp_path: Path, bundle: SecretsBu
         async with cluster(tmp_path, bundle, 2) as site:
             machine = site.machine("worker-1", 21)
             await machine.power_on()
-            await machine.wait_for("maintenance")
+            await machine.wait_for("maintenance", PATIENCE_S)
             insecure = site.insecure(21)
             for refused in (insecure.bootstrap, insecure.reset, insecure.kubeconfig):
                 with pytest.raises(TalosError) as caught:
@@ -93,7 +94,7 @@ def test_bootstrap_is_too_early_then_done_then_refused(tmp_path: Path, bundle: S
             (master,) = await site.control_planes(1)
             worker = site.machine("worker-1", 21, user_data=site.config("worker-1", "worker"), installed=True)
             await worker.power_on()
-            await worker.wait_for("running")
+            await worker.wait_for("running", PATIENCE_S)
             with pytest.raises(TalosError) as on_worker:
                 await call(site.client(21).bootstrap)
             assert on_worker.value.code == "UNIMPLEMENTED"
@@ -104,7 +105,7 @@ def test_bootstrap_is_too_early_then_done_then_refused(tmp_path: Path, bundle: S
                 await call(client.etcd_member_list)
             assert no_etcd.value.code == "UNAVAILABLE"
             await call(client.bootstrap)
-            await master.wait_for("running")
+            await master.wait_for("running", PATIENCE_S)
             with pytest.raises(TalosError) as again:
                 await call(client.bootstrap)
             assert again.value.code == "ALREADY_EXISTS"
@@ -129,14 +130,14 @@ def test_other_control_planes_join_as_learners_and_are_promoted(
             await until(lambda: machines[0].services.get("apid").state == "Running", "apid")
             await call(client.bootstrap)
             for machine in machines:
-                await machine.wait_for("running", 40.0)
+                await machine.wait_for("running", PATIENCE_S)
             members = await call(client.etcd_member_list)
             assert sorted(m.hostname for m in members) == ["master-1", "master-2", "master-3"]
             assert not any(member.is_learner for member in members)
             assert sorted(m.peer_urls[0] for m in members) == [
                 f"https://{network(1)}.5.{n}:2380" for n in (11, 12, 13)
             ]
-            lines = await call(lambda: list(client.health_check(wait_s=20)))
+            lines = await call(lambda: list(client.health_check(wait_s=int(PATIENCE_S))))
             assert lines[-1] == "waiting for all nodes to finish boot sequence: OK"
             replies = await call(client.fan_out, "EtcdStatus", [site.address(12), site.address(13)])
             leaders = {reply.member_status.leader for reply in replies.values()}
@@ -152,12 +153,12 @@ def test_other_control_planes_join_as_learners_and_are_promoted(
             assert isinstance(silent, TalosError) and silent.code == "UNAVAILABLE"
             assert replies[site.address(11)].version.tag == "v1.13.9"
             await machines[2].power_on()
-            await machines[2].wait_for("running", 40.0)
+            await machines[2].wait_for("running", PATIENCE_S)
 
             before = {m.hostname: m.id for m in await call(client.etcd_member_list)}
             await call(site.client(12).reset, wipe=["STATE", "EPHEMERAL"])
             await until(lambda: machines[1].boots == 2, "master-2 boots again")
-            await machines[1].wait_for("running", 40.0)
+            await machines[1].wait_for("running", PATIENCE_S)
             after = {m.hostname: m.id for m in await call(client.etcd_member_list)}
             assert after["master-1"] == before["master-1"] and after["master-2"] != before["master-2"]
 
@@ -170,10 +171,10 @@ def test_a_reboot_changes_the_boot_id_and_tells_its_actor(tmp_path: Path, bundle
             worker = site.machine("worker-1", 21, user_data=site.config("worker-1", "worker"), installed=True)
             await site.control_planes(1)
             await worker.power_on()
-            await worker.wait_for("running")
+            await worker.wait_for("running", PATIENCE_S)
             client = site.client(21)
             before = await call(client.boot_id)
-            events = client.events(tail=0, timeout_s=10.0)
+            events = client.events(tail=0, timeout_s=PATIENCE_S)
             hello = await call(next, events)
             assert hello.kind == "hello"
             actor = await call(client.reboot)
@@ -195,7 +196,7 @@ def test_configuration_changes_are_applied_staged_or_refused(tmp_path: Path, bun
             await site.control_planes(1)
             worker = site.machine("worker-1", 21, user_data=site.config("worker-1", "worker"), installed=True)
             await worker.power_on()
-            await worker.wait_for("running")
+            await worker.wait_for("running", PATIENCE_S)
             client = site.client(21)
             labels = site.config("worker-1", "worker", labels={"a": "b"})
             plan = await call(client.apply_configuration, labels, dry_run=True)
@@ -239,7 +240,7 @@ def test_an_upgrade_boots_the_new_version(tmp_path: Path, bundle: SecretsBundle)
             await site.control_planes(1)
             worker = site.machine("worker-1", 21, user_data=site.config("worker-1", "worker"), installed=True)
             await worker.power_on()
-            await worker.wait_for("running")
+            await worker.wait_for("running", PATIENCE_S)
             client = site.client(21)
             await call(client.upgrade, "ghcr.io/siderolabs/installer:v1.13.10")
             assert (await call(client.version)).version.tag == "v1.13.9"
@@ -258,7 +259,7 @@ def test_a_change_that_is_not_the_meshs_leaves_the_tunnels_alone(
             await site.control_planes(1)
             worker = site.machine("worker-1", 21, user_data=site.config("worker-1", "worker"), installed=True)
             await worker.power_on()
-            await worker.wait_for("running")
+            await worker.wait_for("running", PATIENCE_S)
             mesh = worker.mesh
             await call(
                 site.client(21).apply_configuration, site.config("worker-1", "worker", labels={"a": "b"})
@@ -279,8 +280,8 @@ def test_an_address_that_is_taken_is_said(tmp_path: Path, bundle: SecretsBundle)
             with socket.create_server((f"{dialled(network(1))}.11.21", 50000)):
                 machine = site.machine("worker-1", 21)
                 await machine.power_on()
-                await machine.wait_for("booting")
-                await machine.wait_for("off")
-                assert "50000" in machine.problem and not machine.powered
+                await until(lambda: "50000" in machine.problem, "the address to be found taken")
+                await machine.wait_for("off", PATIENCE_S)
+                assert not machine.powered
 
     asyncio.run(story())

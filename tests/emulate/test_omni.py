@@ -13,6 +13,7 @@ from meshlab.emulate.talos.api.faults import Fault
 from meshlab.live.omni.client import OmniClient, OmniError
 from meshlab.live.omni.signature import ServiceAccount
 from meshlab.live.secret import Secret
+from own_time import PATIENCE_S
 
 TEMPLATE = """
 kind: Cluster
@@ -61,7 +62,7 @@ def test_a_template_turns_joined_machines_into_a_cluster(tmp_path: Path) -> None
                 async def ready() -> bool:
                     return bool((await call(client.cluster_status, "reference")).ready)
 
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_S):
                     while not await ready():  # noqa: ASYNC110 - asked over the wire
                         await asyncio.sleep(0.05)
                 assert worker.config is not None

@@ -13,6 +13,7 @@ import pytest
 from meshlab.emulate import own_loopback
 from meshlab.model import MeshlabError
 from meshlab.model.spec import reference
+from own_time import PATIENCE_S
 
 OF_NOBODY = ["192.0.2.11", "192.0.2.12"]  # RFC 5737: for documentation, on no machine
 
@@ -59,7 +60,7 @@ def test_up_on_a_machine_with_one_loopback_address_starts_nothing(tmp_path: Path
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     if done.returncode in (1, 99) and "meshlab" not in done.stderr and "this machine" not in done.stderr:
         pytest.skip(f"no network of its own for a test here: {done.stderr.strip()}")

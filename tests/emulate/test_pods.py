@@ -25,6 +25,7 @@ from meshlab.emulate.pods.pods import Pods
 from meshlab.emulate.pods.probes import Timing, Verdict, http_status
 from meshlab.emulate.processes.processes import ProcessTable, leftovers
 from own_addresses import network
+from own_time import PATIENCE_S, HandClock
 
 MACHINES = {f"worker-{i}": f"{network(0)}.60.{i}" for i in (1, 2)}
 NETWORK = f"{network(0)}.64.0/19"
@@ -33,6 +34,7 @@ NETWORK = f"{network(0)}.64.0/19"
 class World:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.clock = HandClock()
         self.fabric = Fabric(MACHINES)
         self.processes = ProcessTable(directory / "state", self.fabric)
         self.pods = Pods(
@@ -43,9 +45,10 @@ class World:
             network=NETWORK,
             chain_speed=2000,
             backoff=Backoff(1.0, 2.0, 60.0),
+            sleep=self.clock.wait,
         )
 
-    async def until(self, condition: Callable[[], bool], deadline_s: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], bool], deadline_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(deadline_s):
             while not condition():  # noqa: ASYNC110 (a state of other processes)
                 await asyncio.sleep(0.02)
@@ -58,7 +61,7 @@ def run(directory: Path, scenario: Callable[[World], Awaitable[None]]) -> None:
     async def main() -> None:
         world = World(directory)
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 await scenario(world)
         finally:
             await world.pods.close(grace_s=0)
@@ -88,6 +91,7 @@ SOLANA_READY = {"readinessProbe": {"httpGet": {"path": "/health", "port": 8899},
 def test_a_chain_pod_runs_a_node_on_its_volume_and_is_reached_at_its_address(tmp_path: Path) -> None:
     async def scenario(it: World) -> None:
         disk = tmp_path / "disk"
+        before = time.time()
         await it.pods.start(
             "worker-1", chain_pod("solana-0", "anzaxyz/agave:v3.0.0", **SOLANA_READY), {"ledger": disk}, {}
         )
@@ -95,7 +99,7 @@ def test_a_chain_pod_runs_a_node_on_its_volume_and_is_reached_at_its_address(tmp
         state = it.pods.state("chains/solana-0")
         assert (state.phase, state.restarts, state.message) == ("Running", 0, "")
         assert state.started_at is not None
-        assert abs(state.started_at - time.time()) < 20
+        assert before <= state.started_at <= time.time()
         address = it.pods.address("chains/solana-0")
         reader, writer = await asyncio.open_connection(
             loopback(address), 8899, local_addr=(loopback(MACHINES["worker-2"]), 0)
@@ -120,16 +124,18 @@ def test_a_node_that_dies_is_started_again_at_once_and_then_with_growing_waits(t
         key, process = "chains/tron-0", "pod-chains-tron-0-node"
         await it.until(lambda: it.pods.state(key).ready)
         await it.processes.kill(process)
-        began = time.monotonic()
         await it.until(lambda: it.pods.state(key).restarts == 1 and it.pods.state(key).ready)
-        assert time.monotonic() - began < 1.0
         await it.processes.kill(process)
         await it.until(lambda: "CrashLoopBackOff" in it.pods.state(key).message)
         assert not it.pods.state(key).ready
         assert it.pods.state(key).phase == "Running"  # as the kubelet reports it
-        began = time.monotonic()
+        it.clock.sleep(0.99)
+        await asyncio.sleep(0.05)
+        assert "back-off 1s" in it.pods.state(key).message
+        it.clock.sleep(0.01)
         await it.until(lambda: it.pods.state(key).restarts == 2 and it.pods.state(key).ready)
-        assert time.monotonic() - began > 0.9
+        await it.processes.kill(process)
+        await it.until(lambda: "back-off 2s" in it.pods.state(key).message)
 
     run(tmp_path, scenario)
 
@@ -154,12 +160,12 @@ def test_readiness_follows_the_probe_and_liveness_ends_the_container(tmp_path: P
         hidden = next(iter(it.pods._pods[key].containers[0]._ports.values()))
         assert await http_status(hidden, "/eth/v1/node/health", https=False, timeout_s=1) == 200
         await it.processes.pause(process)
-        await it.until(lambda: it.pods.state(key).ready is False, 30)
+        await it.until(lambda: it.pods.state(key).ready is False)
         await it.processes.resume(process)
         await it.until(lambda: it.pods.state(key).ready)
         assert it.pods.state(key).restarts == 0  # a paused process still accepts connections
         it.pods._pods[key].containers[0]._ports[8545] = 1  # nothing listens there
-        await it.until(lambda: it.pods.state(key).restarts == 1, 20)
+        await it.until(lambda: it.pods.state(key).restarts == 1)
 
     run(tmp_path, scenario)
 
@@ -185,9 +191,15 @@ def test_logs_can_be_cut_to_their_last_lines_and_followed_to_the_end(tmp_path: P
     async def scenario(it: World) -> None:
         key = "chains/tron-0"
         await it.pods.start("worker-1", chain_pod("tron-0", "tron"), {}, {})
-        following = asyncio.create_task(it.logs(key, follow=True))
+        followed = bytearray()
+
+        async def follow() -> None:
+            async for chunk in it.pods.logs(key, follow=True):
+                followed.extend(chunk)
+
+        following = asyncio.create_task(follow())
         await it.until(lambda: it.pods.state(key).ready)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while b"healthy" not in await it.logs(key):  # noqa: ASYNC110 (another process writes it)
                 await asyncio.sleep(0.05)
         everything = await it.logs(key)
@@ -195,9 +207,9 @@ def test_logs_can_be_cut_to_their_last_lines_and_followed_to_the_end(tmp_path: P
         assert await it.logs(key, tail=0) == b""
         with pytest.raises(KeyError, match="no container 'x'; it has: node"):
             await it.logs(key, container="x")
-        await asyncio.sleep(0.3)  # the follower polls ten times a second
+        await it.until(lambda: followed.startswith(everything))
         await it.pods.stop("worker-1", key, 10)
-        assert (await following).startswith(everything)
+        await following
 
     run(tmp_path, scenario)
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from meshlab.emulate.processes.processes import ProcessTable, clean, leftovers
+from own_time import PATIENCE_S
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 STUBBORN = [
@@ -22,7 +23,7 @@ STUBBORN = [
 ]
 
 
-def eventually(condition, deadline_s: float = 10.0) -> None:
+def eventually(condition, deadline_s: float = PATIENCE_S) -> None:
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end, "did not happen in time"
@@ -30,7 +31,7 @@ def eventually(condition, deadline_s: float = 10.0) -> None:
 
 
 async def up(log: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while "up" not in log.read_text():  # noqa: ASYNC110 (another process writes it)
             await asyncio.sleep(0.01)
 
@@ -106,7 +107,7 @@ def test_a_start_that_is_cancelled_leaves_no_process_outside_the_table(tmp_path:
         await asyncio.sleep(0)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not table.running():  # noqa: ASYNC110 (the start goes on by itself)
                 await asyncio.sleep(0.01)
         await table.close()

@@ -22,6 +22,7 @@ from meshlab.emulate.talos import pki as machine_pki
 from meshlab.emulate.talos.hooks import ClusterHooks
 from meshlab.emulate.talos.machine import Machine
 from own_addresses import network
+from own_time import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(
     available() is None,
@@ -53,11 +54,11 @@ class Master:
         server = f"https://{loopback(self.machine.hardware.address)}:6443"
         argv = [str(find("kubectl")), f"--kubeconfig={self._kubeconfig}", f"--server={server}", *arguments]
         done: subprocess.CompletedProcess[str] = await call(
-            subprocess.run, argv, input=stdin, capture_output=True, text=True, timeout=30, check=False
+            subprocess.run, argv, input=stdin, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
         return done
 
-    async def until_kubectl(self, *arguments: str, stdin: str = "", deadline_s: float = 60.0) -> str:
+    async def until_kubectl(self, *arguments: str, stdin: str = "", deadline_s: float = PATIENCE_S) -> str:
         """Repeats a command until it succeeds, and gives what it prints."""
         said = ""
         try:
@@ -101,11 +102,11 @@ def test_a_masters_control_plane_is_a_real_apiserver_that_serves_logs_and_comes_
             assert master.hooks.api_server.startswith(f"kube-apiserver {running.partition('-')[0]}")
             await master.until_kubectl("get", "serviceaccount", "default")
             await master.until_kubectl("apply", "-f", "-", stdin=json.dumps(POD))
-            await master.until_kubectl("wait", "--for=condition=Ready", "pod/seen", "--timeout=20s")
+            await master.until_kubectl("wait", "--for=condition=Ready", "pod/seen", "--timeout=300s")
             assert await master.until_kubectl("logs", "seen") == "example/one: a stand-in that runs nothing\n"
 
             held = await master.until_kubectl(*LEASE)
-            async with asyncio.timeout(60):  # renewed each 10 s
+            async with asyncio.timeout(PATIENCE_S):  # renewed each 10 s
                 while await master.until_kubectl(*LEASE) == held:  # noqa: ASYNC110 - kubectl has no event
                     await asyncio.sleep(1.0)
 

@@ -14,6 +14,7 @@ from meshlab.emulate.network.sockets import Listener
 from meshlab.emulate.network.sockets import dialled as dialled_from
 from meshlab.emulate.talos.api.tls import TlsFront
 from own_addresses import dialled, network
+from own_time import PATIENCE_S
 
 ADDRESS = f"{network(0)}.11.1"
 HOST = f"{dialled(network(0))}.11.1"
@@ -23,7 +24,7 @@ MOMENTS = range(6)
 
 def callers(port: int, count: int = 5) -> list[socket.socket]:
     """Connections that the kernel has opened and nobody has accepted yet, as of an etcd that keeps dialling."""
-    return [socket.create_connection((HOST, port), timeout=2.0) for _ in range(count)]
+    return [socket.create_connection((HOST, port), timeout=20.0) for _ in range(count)]
 
 
 def hung_up(caller: socket.socket) -> bool:
@@ -84,7 +85,7 @@ def test_serving_a_port_leaves_no_listener_when_it_is_cancelled_half_way(turns: 
         await asyncio.wait([exposing])
         await fabric.close()
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((HOST, port), timeout=2.0)
+            socket.create_connection((HOST, port), timeout=20.0)
 
     asyncio.run(main())
 
@@ -95,7 +96,7 @@ def test_nothing_is_served_by_a_closed_fabric() -> None:
         await fabric.close()
         await fabric.expose("m", port, ("127.0.0.1", free_port()))
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((HOST, port), timeout=2.0)
+            socket.create_connection((HOST, port), timeout=20.0)
 
     asyncio.run(main())
 
@@ -121,7 +122,7 @@ def test_a_connection_is_closed_when_its_task_ends() -> None:
 
         listener = Listener(HOST, 0, serve)
         (caller,) = callers(listener.port, 1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             with caller:
                 caller.setblocking(False)
                 assert await asyncio.get_running_loop().sock_recv(caller, 1) == b""

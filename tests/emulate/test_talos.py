@@ -14,6 +14,7 @@ from meshlab.emulate.network.addresses import loopback
 from meshlab.emulate.network.fabric import Fabric
 from meshlab.live.talos.errors import TalosError
 from meshlab.live.talos.talosconfig import Talosconfig
+from own_time import PATIENCE_S
 
 TALOSCTL = os.environ.get("MESHLAB_TALOSCTL") or shutil.which("talosctl")
 
@@ -22,7 +23,7 @@ async def one_control_plane(site: Cluster) -> None:
     (master,) = await site.control_planes(1)
     await until(lambda: master.etcd and (s := master.services.get("apid")) and s.state == "Running", "apid")
     await call(site.client(11).bootstrap)
-    await master.wait_for("running")
+    await master.wait_for("running", PATIENCE_S)
 
 
 def test_a_machine_answers_through_the_fabric_and_is_silent_without_power(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ def test_a_machine_answers_through_the_fabric_and_is_silent_without_power(tmp_pa
             try:
                 worker = site.machine("worker-1", 21)
                 await worker.power_on()
-                await worker.wait_for("maintenance")
+                await worker.wait_for("maintenance", PATIENCE_S)
                 insecure = site.insecure(21)
                 assert (await call(insecure.version)).version.tag == "v1.13.9"
                 fabric.power("worker-1", False)
@@ -43,7 +44,7 @@ def test_a_machine_answers_through_the_fabric_and_is_silent_without_power(tmp_pa
                 await worker.power_off()
                 fabric.power("worker-1", True)
                 await worker.power_on()
-                await worker.wait_for("maintenance")
+                await worker.wait_for("maintenance", PATIENCE_S)
                 assert (
                     await call(insecure.version)
                 ).version.tag == "v1.13.9"  # the same client, on a new connection
@@ -59,7 +60,7 @@ def test_a_control_plane_forwards_and_a_worker_does_not(tmp_path: Path) -> None:
             await one_control_plane(site)
             worker = site.machine("worker-1", 21, user_data=site.config("worker-1", "worker"), installed=True)
             await worker.power_on()
-            await worker.wait_for("running")
+            await worker.wait_for("running", PATIENCE_S)
             through = site.client(11, node=site.address(21))
             assert await call(through.hostname) == "worker-1"
             assert (await call(through.get, "MachineStatuses", "machine")).data["stage"] == "running"
@@ -134,7 +135,7 @@ def test_talosctl_itself_is_content(tmp_path: Path) -> None:
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.STDOUT,
                 )
-                output, _ = await asyncio.wait_for(process.communicate(), 30)
+                output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
                 assert process.returncode == 0 and expected in output.decode(), output.decode()
 
     asyncio.run(story())

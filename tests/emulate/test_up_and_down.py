@@ -15,6 +15,7 @@ from meshlab.emulate.control import Control, NotUp
 from meshlab.live.target import Target
 from meshlab.model import LiveError, MeshlabError
 from own_addresses import dialled, network
+from own_time import PATIENCE_S
 
 RACKS = network(5)
 SPEC = f"""
@@ -120,7 +121,7 @@ def test_down_ends_every_process_and_removes_every_file(spec: Path, tmp_path: Pa
     assert len(started) > 1
     assert lifecycle.down(tmp_path / "state")
     assert not (tmp_path / "state").exists()
-    _, alive = psutil.wait_procs(started, timeout=10)
+    _, alive = psutil.wait_procs(started, timeout=PATIENCE_S)
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
 
 
@@ -134,9 +135,9 @@ def test_after_kill_9_of_the_supervisor_a_later_up_cleans_up(spec: Path, tmp_pat
     assert started
     supervisor = psutil.Process(pid)
     os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([supervisor], timeout=10)
+    psutil.wait_procs([supervisor], timeout=PATIENCE_S)
     lifecycle.up(spec, state=state)
-    _, alive = psutil.wait_procs(started, timeout=10)
+    _, alive = psutil.wait_procs(started, timeout=PATIENCE_S)
     assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
     assert lifecycle.supervisor_pid(state) not in (None, pid)
     lifecycle.down(state)

@@ -24,6 +24,7 @@ from talos_site import cluster as machines
 
 from meshlab.emulate.network.addresses import loopback
 from meshlab.live.talos.client import TalosClient
+from own_time import PATIENCE_S
 
 MASTERS = ("master-1", "master-2", "master-3")
 
@@ -35,7 +36,7 @@ async def founded(site: Cluster) -> None:
     )
     await call(site.client(11).bootstrap)
     for master in masters:
-        await master.wait_for("running", 40.0)
+        await master.wait_for("running", PATIENCE_S)
 
 
 async def led(site: Cluster, names: set[str], *, after: int = 0) -> tuple[str, int, dict[str, str]]:

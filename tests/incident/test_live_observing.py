@@ -23,6 +23,7 @@ from talos_site import cluster as machines
 from meshlab.emulate.network.addresses import loopback
 from meshlab.live.talos.client import TalosClient
 from meshlab.live.talos.secrets_bundle import SecretsBundle
+from own_time import PATIENCE_S
 
 
 def masters_only(topology: Topology, addresses: dict[str, str]) -> Topology:
@@ -45,7 +46,7 @@ def test_the_leaders_power_loss_is_seen_dated_and_survived(tmp_path: Path, clust
             )
             await call(site.client(11).bootstrap)
             for master in masters:
-                await master.wait_for("running", 40.0)
+                await master.wait_for("running", PATIENCE_S)
             names = {f"master-{n}": site.address(10 + n) for n in (1, 2, 3)}
             topology = masters_only(cluster, names)
 

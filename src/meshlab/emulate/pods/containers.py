@@ -81,7 +81,14 @@ class Container:
     """One container; ``Kind.PLACEHOLDER`` ones simply run."""
 
     def __init__(
-        self, spec: Spec, around: Surroundings, processes: ProcessTable, *, policy: str, backoff: Backoff
+        self,
+        spec: Spec,
+        around: Surroundings,
+        processes: ProcessTable,
+        *,
+        policy: str,
+        backoff: Backoff,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = str(spec["name"])
         self.kind = kind_of(str(spec.get("image", "")))
@@ -96,6 +103,7 @@ class Container:
         self._processes = processes
         self._policy = policy
         self._backoff = backoff
+        self._sleep = sleep
         self._ready: Verdict | None = None
         self._ports: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -142,7 +150,7 @@ class Container:
                     f"CrashLoopBackOff: back-off {wait_s:g}s restarting failed container={self.name} "
                     f"pod={self._around.pod_name}; {self.message}"
                 )
-                await asyncio.sleep(wait_s)
+                await self._sleep(wait_s)
             wait_s = min(max(2 * wait_s, self._backoff.initial_s), self._backoff.limit_s)
             self.restarts += 1
 

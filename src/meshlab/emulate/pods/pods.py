@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,6 +64,7 @@ class Pods:
         network: str = "10.244.0.0/16",
         chain_speed: float = 60.0,
         backoff: Backoff | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._fabric = fabric
         self._processes = processes
@@ -72,6 +73,7 @@ class Pods:
         self._addresses = PodAddresses(network)
         self._chain_speed = chain_speed
         self._backoff = backoff if backoff is not None else Backoff()
+        self._sleep = sleep
         self._pods: dict[str, _Pod] = {}
 
     async def start(
@@ -111,7 +113,9 @@ class Pods:
                 variables = environment(pod, spec, address=address, host_address=host, config=config)
                 around = self._surroundings(pod, entry, folders, folder / spec["name"], variables)
                 policy = str(pod["spec"].get("restartPolicy", "Always"))
-                container = Container(spec, around, self._processes, policy=policy, backoff=self._backoff)
+                container = Container(
+                    spec, around, self._processes, policy=policy, backoff=self._backoff, sleep=self._sleep
+                )
                 entry.containers.append(container)
                 await container.start()
         except (OSError, ValueError) as error:
