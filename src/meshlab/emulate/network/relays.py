@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meshlab.emulate.network.links import Link, Mark, Pipe
-from meshlab.emulate.network.sockets import dialled, opened
+from meshlab.emulate.network.sockets import dialled
+from meshlab.live.listener import opened
 
 SYN_RETRIES_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Linux: gaps between the tries to open a connection; after the last one the opener sees a time-out."""

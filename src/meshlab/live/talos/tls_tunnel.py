@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meshlab.live.listener import SocketListener, streams
 from meshlab.live.talos import pki
 from meshlab.live.talos.talosconfig import Talosconfig
 
@@ -74,8 +75,7 @@ class _State:
     server_name: str | None
     connect_timeout_s: float
     problem: str = ""
-    server: asyncio.AbstractServer | None = None
-    tasks: set[asyncio.Task[Any]] | None = None
+    listener: SocketListener | None = None
 
 
 class TlsTunnel:
@@ -101,9 +101,9 @@ class TlsTunnel:
     ) -> None:
         self._directory = tempfile.mkdtemp(prefix="meshlab-")
         self._path = str(Path(self._directory) / "talos.sock")
-        self._state = _State(host, port, context, server_name, connect_timeout_s, tasks=set())
+        self._state = _State(host, port, context, server_name, connect_timeout_s)
         loop = _Loop.get()
-        asyncio.run_coroutine_threadsafe(_listen(self._state, self._path), loop).result(timeout=10)
+        loop.call_soon_threadsafe(_listen, self._state, _bound(self._path))
         self._finalizer = weakref.finalize(self, _finish, self._state, loop, self._directory)
 
     @property
@@ -119,7 +119,12 @@ class TlsTunnel:
     def drop(self) -> None:
         """End every connection; later ones are dialled anew."""
         state, loop = self._state, _Loop.get()
-        loop.call_soon_threadsafe(lambda: [task.cancel() for task in list(state.tasks or ())])
+
+        def drop() -> None:
+            if state.listener is not None:
+                state.listener.drop()
+
+        loop.call_soon_threadsafe(drop)
 
     def close(self) -> None:
         """End every connection and remove the socket. May be called twice."""
@@ -128,27 +133,32 @@ class TlsTunnel:
 
 def _finish(state: _State, loop: asyncio.AbstractEventLoop, directory: str) -> None:
     def stop() -> None:
-        if state.server is not None:
-            state.server.close()
-        for task in list(state.tasks or ()):
-            task.cancel()
+        if state.listener is not None:
+            state.listener.close()
+            state.listener.drop()
 
     if loop.is_running():
         loop.call_soon_threadsafe(stop)
     shutil.rmtree(directory, ignore_errors=True)
 
 
-async def _listen(state: _State, path: str) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None and state.tasks is not None
-        state.tasks.add(task)
-        try:
-            await _carry(state, reader, writer)
-        finally:
-            state.tasks.discard(task)
+def _bound(path: str) -> socket.socket:
+    """Give a socket that can be dialled at once, before anybody accepts."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.bind(path)
+        made.listen()
+    except OSError:
+        made.close()
+        raise
+    return made
 
-    state.server = await asyncio.start_unix_server(serve, path)
+
+def _listen(state: _State, listening: socket.socket) -> None:
+    async def serve(accepted: socket.socket, _: object) -> None:
+        await _carry(state, *await streams(accepted))
+
+    state.listener = SocketListener(listening, serve)
 
 
 async def _carry(state: _State, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -13,7 +13,8 @@ import ssl
 from dataclasses import dataclass
 from typing import Any
 
-from meshlab.emulate.network.sockets import Listener, opened
+from meshlab.emulate.network.sockets import Listener
+from meshlab.live.listener import opened
 from meshlab.live.talos import pki
 from meshlab.live.talos.tls_tunnel import load_chain
 
