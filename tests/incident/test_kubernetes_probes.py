@@ -18,11 +18,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "emulate" / "kubernetes"))
 from lab import Lab
 
 
-@pytest.mark.timeout(120)
 def test_a_write_is_answered_until_etcd_dies_and_pods_are_then_not_known(tmp_path: Path) -> None:
     with Lab(tmp_path / "lab", nodes=()) as lab:
         kubeconfig = Secret(json.dumps(lab.kubeconfig()), name="kubeconfig")
-        door = ApiDoor({"n1": "127.0.0.1"}, kubeconfig, port=lab.servers[0].port, patience_s=3.0)
+        door = ApiDoor({"n1": "127.0.0.1"}, kubeconfig, port=lab.servers[0].port, patience_s=20.0)
         try:
             probe = WriteProbe(door)
             assert probe.ask() == {"endpoint": "n1"}

@@ -7,13 +7,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from meshlab.incident.evidence.collect import collect
 from meshlab.incident.observe.connections import Connections
 from meshlab.incident.observe.observed import initial_leaders, observed
 from meshlab.incident.observe.observer import Observer
-from meshlab.model import State, Topology
+from meshlab.model import State, Timeline, Topology
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "emulate"))
 
@@ -34,7 +32,6 @@ def masters_only(topology: Topology, addresses: dict[str, str]) -> Topology:
     return made
 
 
-@pytest.mark.timeout(120)
 def test_the_leaders_power_loss_is_seen_dated_and_survived(tmp_path: Path, cluster: Topology) -> None:
     async def story() -> None:
         bundle = SecretsBundle.generate()
@@ -51,42 +48,56 @@ def test_the_leaders_power_loss_is_seen_dated_and_survived(tmp_path: Path, clust
             topology = masters_only(cluster, names)
 
             def talos(machine: str) -> TalosClient:
-                return TalosClient(names[machine], site.talosconfig, timeout_s=1.0, dial=loopback)
+                return TalosClient(names[machine], site.talosconfig, timeout_s=3.0, dial=loopback)
 
             with Connections(topology, talos) as connections:
                 observer = Observer(connections.probes(), tmp_path / "samples.jsonl", interval_s=0.2)
                 observer.start()
+
+                def etcd_is(state: State) -> bool:
+                    seen = observed(observer.samples(), topology)
+                    return seen.state_at("etcd", seen.horizon - 0.3) is state
+
                 await asyncio.to_thread(
-                    observer.watch, 40.0, None, lambda: _voters(observer.samples().of("etcd")) == 3
+                    observer.watch, PATIENCE_S, None, lambda: _voters(observer.samples().of("etcd")) == 3
                 )
-                await asyncio.to_thread(observer.watch, 1.0)
-                before = observed(observer.samples(), topology)
-                assert before.state_at("etcd", before.horizon - 0.3) is State.UP
-                leader = initial_leaders(before)["etcd"]
+                await asyncio.to_thread(observer.watch, PATIENCE_S, None, lambda: etcd_is(State.UP))
+                assert etcd_is(State.UP)
+                leader = leader_of(observed(observer.samples(), topology))
                 struck_at = observer.now
                 await next(m for m in masters if m.name == leader).power_off()
+                gone_at = observer.now
                 await asyncio.to_thread(
                     observer.watch,
-                    30.0,
+                    PATIENCE_S,
                     None,
                     lambda: any(
                         e.kind == "election" and e.time > struck_at
                         for e in observed(observer.samples(), topology).events
                     ),
                 )
-                await asyncio.to_thread(observer.watch, 2.0)
+                await asyncio.to_thread(observer.watch, PATIENCE_S, None, lambda: etcd_is(State.DEGRADED))
                 observer.stop()
                 collected = await asyncio.to_thread(
                     collect, connections, tmp_path / "logs", quiet=frozenset({leader})
                 )
             seen = observed(observer.samples(), topology)
             lost = next(i for i in seen.of(leader) if i.state is State.UNREACHABLE and i.end > struck_at)
-            assert lost.start == pytest.approx(struck_at, abs=1.0)
-            assert any(i.state is State.NO_LEADER and i.start >= struck_at - 1.0 for i in seen.of("etcd"))
-            assert seen.state_at("etcd", seen.horizon - 0.3) is State.DEGRADED
+            asked = observer.samples().of("machine")[leader]
+            last = max(s.sent for s in asked if s.answered)
+            first = min(s.got for s in asked if not s.answered and s.sent > last)
+            assert last <= lost.start <= first and last <= gone_at
+            assert any(i.state is State.NO_LEADER and i.end > last for i in seen.of("etcd"))
+            assert any(i.state is State.DEGRADED for i in seen.of("etcd") if i.start > struck_at)
             assert any(leader in what for what in collected.missing)
 
     asyncio.run(story())
+
+
+def leader_of(timeline: Timeline) -> str:
+    """Who leads etcd at the end of what was seen: the first leader, or who was elected last."""
+    elected = [e.text.split()[0] for e in timeline.events if e.kind == "election" and e.component == "etcd"]
+    return elected[-1] if elected else initial_leaders(timeline)["etcd"]
 
 
 def _voters(asked: dict) -> int:

@@ -260,4 +260,4 @@ def small_plan(world: Path) -> Plan:
 
 
 def quick_target(directory: Path) -> Target:
-    return Target.for_loopback(directory, patience=Patience(poll=0.05, read_lag=1.5 * LAG_S, retries=10.0))
+    return Target.for_loopback(directory, patience=Patience(poll=0.05, read_lag=1.5 * LAG_S, retries=60.0))

@@ -31,8 +31,9 @@ from meshlab.provision.systems.session import opened
 from meshlab.provision.systems.talos.configuration import CONFIG
 from meshlab.provision.systems.vault.operations import INIT_REPLY, keys
 from own_addresses import network
+from own_time import PATIENCE_S
 
-pytestmark = [pytest.mark.embedded, pytest.mark.timeout(420)]
+pytestmark = pytest.mark.embedded
 
 # Addresses of its own, so that another embedded cluster on this machine is not disturbed.
 _MOVED = {f"10.{old}.": f"{network(new)}." for old, new in ((20, 6), (40, 7), (244, 8))}
@@ -106,7 +107,7 @@ def test_no_secret_is_in_any_file_but_the_strongbox(moved: Topology, embedded: T
 def meshlab(target: Target, *words: str) -> subprocess.CompletedProcess[str]:
     """Runs the command line on the cluster of this module."""
     command = [sys.executable, "-m", "meshlab.cli", *words, "--target", str(target.directory / "target.json")]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE_S, check=False)
 
 
 def test_a_changed_machine_configuration_is_a_drift(moved: Topology, embedded: Target) -> None:
@@ -116,7 +117,7 @@ def test_a_changed_machine_configuration_is_a_drift(moved: Topology, embedded: T
         documents = yaml_text.load_all(before)
         documents[0]["machine"]["sysctls"] = {"vm.swappiness": "1"}
         client.apply_configuration(yaml_text.dump_all(documents))
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         configs: list[Difference] = []
         # A machine that takes a configuration may be away for a moment, and what waits for it with it.
         while not configs and time.monotonic() < deadline:

@@ -24,6 +24,7 @@ from meshlab.provision.run.attach import start_or_attach
 from meshlab.provision.run.executor import Executor
 from meshlab.provision.run.histories import executed, planned
 from meshlab.provision.systems.context import Context
+from own_time import PATIENCE_S
 
 
 def context(target: Target, journal: Journal | None = None) -> Context:
@@ -200,7 +201,7 @@ def _open_when_all_wait(target: Target, world: World, count: int) -> None:
     (world.path / "gate").touch()
 
 
-def until(holds: object, seconds: float = 15.0) -> None:
+def until(holds: object, seconds: float = PATIENCE_S) -> None:
     assert callable(holds)
     deadline = time.monotonic() + seconds
     while not holds():

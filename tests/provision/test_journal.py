@@ -18,6 +18,7 @@ from meshlab.provision.cluster.journal import Fenced, Journal, JournalDamaged, J
 from meshlab.provision.cluster.lease import Busy, Lease, runner_alive
 from meshlab.provision.cluster.records import Kind
 from meshlab.provision.cluster.workspace import Workspace
+from own_time import PATIENCE_S
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ with Lease(Workspace(Path({str(workspace.directory)!r})), 0.6) as journal:
         os.kill(older.pid, signal.SIGSTOP)
         assert runner_alive(workspace)
         with Journal(workspace.journal) as journal:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + PATIENCE_S
             while journal.lease_until > time.time():
                 assert time.monotonic() < deadline
                 time.sleep(0.05)

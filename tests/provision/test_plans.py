@@ -44,13 +44,13 @@ def test_bootstrap_waits_for_every_master_and_vault_for_its_voters(plan: Plan) -
 
 
 def test_a_plan_is_made_in_less_than_a_fifth_of_a_second(cluster: Topology, target: Target) -> None:
-    """landscape 2.7 asks 200 ms for the reference offline; the limit here is generous for a busy machine."""
+    """landscape 2.7 asks 200 ms for the reference offline: of this process, however busy the machine is."""
     import time
 
     plan_bringup(cluster, target, looked=False)
-    began = time.perf_counter()
+    began = time.process_time()
     plan_bringup(cluster, target, looked=False)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_the_same_topology_gives_the_same_plan(plan: Plan, cluster: Topology, target: Target) -> None:

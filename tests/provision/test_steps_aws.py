@@ -30,6 +30,7 @@ from meshlab.provision.run.executor import Executor
 from meshlab.provision.systems.aws.calls import TAG
 from meshlab.provision.systems.aws.planned import aws_removal, aws_steps
 from meshlab.provision.systems.context import Context
+from own_time import PATIENCE_S
 
 
 @dataclass
@@ -197,7 +198,7 @@ def test_two_of_one_thing_are_left_to_a_person(account: Account, cluster: Topolo
     with Connections(account.target, "hybrid", Strongbox(workspace.strongbox, workspace.strongbox_key)) as c:
         for _ in range(2):
             create_vpc(c.aws, "10.20.0.0/16", {TAG: "hybrid", PART: "vpc"})
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while len(account.ours("vpc")) < 2:  # a describe right after a create may leave it out
         assert time.monotonic() < deadline, "the cloud does not show what was made"
         time.sleep(0.05)

@@ -25,6 +25,7 @@ from meshlab.provision.systems.operations import operation_for
 from meshlab.provision.systems.outcome import Absent, Found, Probe, Unreachable
 from meshlab.provision.systems.session import opened
 from meshlab.provision.systems.talos.configuration import CONFIG, wanted_config
+from own_time import PATIENCE_S
 
 SUBNET = 77
 
@@ -56,8 +57,8 @@ def configure(cluster: Topology, target: Target) -> Step:
 
 
 async def looked(step: Step, context: Context, wanted: type[Probe]) -> Any:
-    """Looks until the machine gives the kind of answer that is awaited, for 20 s at most."""
-    async with asyncio.timeout(20):
+    """Looks until the machine gives the kind of answer that is awaited."""
+    async with asyncio.timeout(PATIENCE_S):
         while not isinstance(  # noqa: ASYNC110 - what is waited for has no event
             probe := await call(operation_for(step).probe, context), wanted
         ):
@@ -87,7 +88,7 @@ def test_a_changed_configuration_differs_until_it_is_applied_again(
         documents = yaml_text.load_all((await call(client.read, CONFIG)).decode())
         documents[0]["machine"]["sysctls"] = {"vm.swappiness": "1"}
         await call(client.apply_configuration, Secret(yaml_text.dump_all(documents), name="changed"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not (probe := await looked(step, context, Found)).differs:  # noqa: ASYNC110 - as in looked
                 await asyncio.sleep(0.05)
         assert probe.differs == ("machine.sysctls is set, which the plan does not do",)

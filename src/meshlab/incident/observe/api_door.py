@@ -92,7 +92,7 @@ class ApiDoor:
                 ssl_context=context,
                 server_hostname=address,
                 headers=headers,
-                timeout=urllib3.Timeout(connect=2.0, read=patience_s),
+                timeout=urllib3.Timeout(connect=patience_s / 2, read=patience_s),
                 retries=False,
                 maxsize=8,
                 block=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,13 +21,21 @@ class Resolution:
     result: Result | None = None
 
 
-def resolve(operation: Operation, context: Context, intended_at: float) -> Resolution:
+def resolve(
+    operation: Operation,
+    context: Context,
+    intended_at: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Resolution:
     """Finds out whether an intended effect took place, by probing with a bounded wait for read lag.
 
     Parameters
     ----------
     intended_at
         Unix time of the intent; the wait for read lag counts from the later of that and now.
+    clock
+        Monotonic seconds.
 
     Raises
     ------
@@ -36,19 +45,20 @@ def resolve(operation: Operation, context: Context, intended_at: float) -> Resol
     remove = operation.step.intent == "remove"
     patience = context.target.patience
     lag = patience.read_lag if operation.lags else 0.0
-    lag_over = time.monotonic() + lag
-    silent_over = time.monotonic() + patience.retries
+    lag_over = clock() + lag
+    silent_over = clock() + patience.retries
     while True:
+        begun = clock()  # what a look shows is from between then and its end, which may be much later
         try:
             probe = operation.probe(context)
         except StepFailed as error:
-            if error.reaction not in ("retry", "unknown") or time.monotonic() >= silent_over:
+            if error.reaction not in ("retry", "unknown") or clock() >= silent_over:
                 raise
             context.say(f"cannot look yet: {error}")
             _pause(context)
             continue
         if isinstance(probe, Unreachable):
-            if time.monotonic() >= silent_over:
+            if clock() >= silent_over:
                 raise StepFailed(f"{operation.step.title}: {probe.reason}", "retry", silent=True)
             context.say(f"cannot look yet: {probe.reason}")
             _pause(context)
@@ -59,7 +69,7 @@ def resolve(operation: Operation, context: Context, intended_at: float) -> Resol
             )
         if isinstance(probe, Found):
             return Resolution("never-happened", "; ".join(probe.differs) or "it is still there")
-        if time.monotonic() >= lag_over:
+        if begun >= lag_over:
             break
         _pause(context)
     if remove:
