@@ -27,6 +27,8 @@ from meshlab.planning.latency import latency
 YEAR = 31_557_600.0
 SMALL = ["masters=3,5", "zones=3,regions", "chain-replicas=1,2", "spare-workers=0,1", "tor=shared,own"]
 
+YEAR_AHEAD = Limits(horizon=12.0)
+"""The reference design lasts that long; within two years worker-1's memory may be used up."""
 FREE = Limits(horizon=0.0)
 """Nothing is asked: a second replica of every chain would else be out, by the data centre's way out."""
 
@@ -64,7 +66,8 @@ def test_exploring_leaves_the_topology_as_it_was() -> None:
 
 
 def test_the_front_is_what_a_naive_comparison_leaves(found: Exploration) -> None:
-    kept = [one for one in found.designs if one.rejected is None]
+    kept = [one for one in found.designs[1:] if one.rejected is None]
+    assert found.today.front == found.base.front  # today's is compared as it is said in full
     points = objectives([one.measures for one in kept], found.services)
 
     def beaten(i: int) -> bool:
@@ -146,7 +149,7 @@ def test_a_second_replica_never_takes_availability(machine: float, site: float, 
 
 
 def test_a_shared_switch_costs_two_replicas_more_than_switches_of_their_own(found: Exploration) -> None:
-    own, shared = found["chain-replicas=2, tor=own"], found["chain-replicas=2"]
+    own, shared = found["chain-replicas=2, tor=own"], found["chain-replicas=2, tor=shared"]
     for chain in ("solana", "ethereum", "tron"):
         assert own.measures.downtime[chain].point < shared.measures.downtime[chain].point
 
@@ -154,8 +157,8 @@ def test_a_shared_switch_costs_two_replicas_more_than_switches_of_their_own(foun
 def test_every_design_costs_something_and_more_machines_cost_more(found: Exploration) -> None:
     for one in found.designs:
         assert float(one.measures.cost.min()) > 0
-    assert (found["masters=5"].measures.cost > found.today.measures.cost).all()
-    assert (found["chain-replicas=2"].measures.cost > found.today.measures.cost).all()
+    for name in ("masters=5, tor=shared", "chain-replicas=2, tor=shared"):
+        assert (found[name].measures.cost > found.base.measures.cost).all()
 
 
 def test_today_is_what_the_other_commands_say() -> None:
@@ -163,8 +166,9 @@ def test_today_is_what_the_other_commands_say() -> None:
     exact = availability(reference())
     for service, one in today.measures.downtime.items():
         assert one.point == pytest.approx(exact[service].unavailability, rel=1e-9)
-    *_, total = monthly_cost(reference(), samples=4_000)
-    assert today.measures.cost_mid == pytest.approx(total.monthly.mid)
+    *_, total = monthly_cost(reference())
+    shown = [today.measures.cost_quantile(p) for p in (0.05, 0.5, 0.95)]
+    assert shown == pytest.approx([total.monthly.low, total.monthly.mid, total.monthly.high])
 
 
 def test_three_regions_are_30_to_90_ms_apart_and_etcd_gets_timers_for_it() -> None:
@@ -230,7 +234,7 @@ def test_a_spare_shortens_the_repair_as_a_simulation_of_the_machines_says() -> N
 def test_each_limit_that_is_missed_is_named_with_its_number() -> None:
     def why(**asked: Any) -> dict[str, str]:
         words = limits(
-            asked.get("horizon", 24.0),
+            asked.get("horizon", 12.0),
             asked.get("budget"),
             asked.get("least", []),
             asked.get("most", []),
@@ -256,7 +260,7 @@ def test_what_does_not_fit_is_rejected_with_both_numbers() -> None:
 
 
 def test_a_limit_that_only_one_design_keeps_decides_the_recommendation() -> None:
-    asked = limits(24, None, ["etcd=0.999999"], [], ("etcd",))
+    asked = limits(12, None, ["etcd=0.999999"], [], ("etcd",))
     advice = explore(reference(), ["zones=3,regions", "masters=3,5"], asked=asked, samples=400).recommendation
     assert advice.design == "zones=regions"
     assert "today's design is out" in advice.why
@@ -266,7 +270,7 @@ def test_a_limit_that_only_one_design_keeps_decides_the_recommendation() -> None
 
 
 def test_nothing_is_recommended_that_makes_something_worse_without_being_asked() -> None:
-    advice = explore(reference(), ["zones=3,regions"], samples=400).recommendation
+    advice = explore(reference(), ["zones=3,regions"], asked=YEAR_AHEAD, samples=400).recommendation
     assert advice.design == "today"
     [far] = advice.alternatives
     assert "--max-latency" in far.why
@@ -274,7 +278,7 @@ def test_nothing_is_recommended_that_makes_something_worse_without_being_asked()
 
 def test_a_difference_is_narrower_than_the_two_intervals_apart() -> None:
     """Common random numbers: what one spare saves is surer than either design's downtime."""
-    answer = explore(reference(), ["spare-workers=0,1"], samples=400)
+    answer = explore(reference(), ["spare-workers=0,1"], asked=YEAR_AHEAD, samples=400)
     buys = answer.recommendation.buys
     assert buys is not None
     costs = answer["spare-workers=1"].measures.cost
@@ -342,15 +346,15 @@ def test_the_default_set_has_what_todays_design_runs_out_of() -> None:
 
 def test_a_switch_each_is_no_advice_where_every_chain_has_one_machine() -> None:
     """It saves a hundred-thousandth of a minute of mesh a year, surely, for two hundred dollars a month."""
-    advice = explore(reference(), ["tor=shared,own"], samples=400).recommendation
+    advice = explore(reference(), ["tor=shared,own"], asked=YEAR_AHEAD, samples=400).recommendation
     assert advice.design == "today"
 
 
 def test_todays_p99_is_the_latency_commands() -> None:
     today = explore(reference(), ["masters=3"], samples=2_000).today
     for kind, one in today.measures.latency.items():
-        found = latency(reference(), kind, samples=2_000).p99
-        assert (one.p99, one.low, one.high) == (found.value, found.low, found.high)
+        found = latency(reference(), kind).p99
+        assert (one.p99, one.low, one.high) == pytest.approx((found.value, found.low, found.high))
 
 
 def test_the_first_exhaustion_is_no_later_than_any_and_as_early_as_the_draws_say() -> None:

@@ -17,6 +17,7 @@ from meshlab.views.text_table import text_table as table
 if TYPE_CHECKING:
     from meshlab.live.target import Target
     from meshlab.model import Topology
+    from meshlab.planning.progress import Progress
 
 __all__ = [
     "Json",
@@ -25,6 +26,7 @@ __all__ = [
     "answer",
     "complain",
     "finite",
+    "progress_bar",
     "say",
     "span",
     "table",
@@ -56,6 +58,20 @@ def complain(error: MeshlabError) -> None:
 def say(text: str) -> None:
     """Progress and problems: on stderr, so that stdout holds the answer alone."""
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Progress]:
+    """Gives what tells a person at a terminal how far a computation is; nothing is shown where nobody watches."""
+    from tqdm import tqdm
+
+    with tqdm(total=0, desc=what, file=sys.stderr, leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def told(done: int, count: int, begun: str) -> None:
+            bar.total, bar.n = count, done
+            bar.set_postfix_str(begun)
+
+        yield told
 
 
 def answer(document: Any, as_json: bool, text: str) -> None:

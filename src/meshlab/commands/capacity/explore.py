@@ -51,7 +51,7 @@ def explore(
 
 
 def _told(title: str, found: Exploration) -> str:
-    from meshlab.planning.explore.words import advice, columns, rejections, row, shown
+    from meshlab.planning.explore.words import advice, columns, rejections, row, said_in_full, shown
 
     few = shown(found)
     lines = [table(title, columns(found), [row(one, found) for one in few])]
@@ -63,6 +63,6 @@ def _told(title: str, found: Exploration) -> str:
         )
     if found.load:
         lines.append(f"p99 at {found.load:g} requests of each kind a second, one kind at a time")
-    lines += rejections(found)
+    lines += [*said_in_full(found), *rejections(found)]
     lines.append(f"used up first today: {found.today.measures.first_exhausted}")
     return "\n".join([*lines, *advice(found.recommendation)])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from meshlab.commands.capacity.search import Budget, Least, Load, Most, Service, Vary, ahead, asked, search
-from meshlab.commands.output import Json, Spec, answer, finite, topology_of
+from meshlab.commands.output import Json, Spec, answer, finite, progress_bar, topology_of
 
 
 def report(
@@ -33,15 +32,18 @@ def report(
     service: Service = "",
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
+    author: Annotated[
+        str, typer.Option("--author", help="who answers for the plan; stands in its head")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Writes the capacity plan, with its sources; with --vary it searches designs too, as explore does.
 
     Example: `meshlab report data/reference.yaml -o plan.html`
     """
-    from tqdm import tqdm
+    from datetime import date
 
-    from meshlab.planning.report import STEPS, answers
+    from meshlab.planning.report import Signed, answers
     from meshlab.views.plots.plan_files import check_output, write_plan
 
     check_output(output)
@@ -55,8 +57,8 @@ def report(
     found = None
     if vary:
         limits = asked(topology, seconds, budget, least, most)
-        found = search(topology, vary, limits, load=load, service=service, seed=seed)
-    with tqdm(total=STEPS * (1 + len(others)), desc="planning", file=sys.stderr, leave=False) as bar:
+        found = search(topology, vary, limits, load=load, service=service, seed=seed, worlds=samples)
+    with progress_bar("planning") as progress:
         answered = answers(
             topology,
             horizon=seconds,
@@ -65,9 +67,17 @@ def report(
             samples=samples,
             seed=seed,
             changed=others,
-            tick=bar.update,
+            progress=progress,
         )
-    written = write_plan(answered, output, design=spec.name, exploration=found)
+    with progress_bar("writing") as progress:
+        written = write_plan(
+            answered,
+            output,
+            design=spec.name,
+            exploration=found,
+            signed=Signed(date.today(), author),
+            progress=progress,
+        )
     document = {
         "files": [str(path) for path in written.files],
         "numbers": written.numbers,

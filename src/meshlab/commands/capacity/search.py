@@ -85,6 +85,7 @@ def search(
     service: str = "",
     samples: int = 4_000,
     seed: int = 0,
+    worlds: int | None = None,
 ) -> Exploration:
     """Measures and compares designs, and says on stderr how far it is, at most once a second."""
     import time
@@ -96,7 +97,7 @@ def search(
     def progress(done: int, count: int, name: str) -> None:
         nonlocal last
         now = time.perf_counter()
-        if done == 0 or now - last >= 1:
+        if done < count and (done == 0 or now - last >= 1):
             last = now
             say(f"design {done + 1} of {count}: {name}")
 
@@ -110,4 +111,5 @@ def search(
         samples=samples,
         seed=seed,
         progress=progress,
+        **({} if worlds is None else {"worlds": worlds}),
     )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from meshlab.planning.cost.draws import Draws
+
     Samples = NDArray[np.float64]
 
 DAY = 86_400.0
@@ -43,8 +45,14 @@ class Claim:
     growth_sources: tuple[str, ...]
 
 
-def claims(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
-    """Gives every claim that the topology and the table of growth have numbers for."""
+def claims(topology: Topology, worlds: Worlds, sent: Draws) -> Iterator[Claim]:
+    """Gives every claim that the topology and the table of growth have numbers for.
+
+    Parameters
+    ----------
+    sent
+        What the control plane itself sends, in as many worlds of the same seed.
+    """
     for machine in topology.machines:
         loads = [w for w in topology.workloads if machine.name in w.machines[: w.replicas] and not w.group]
         grown = [w for w in loads if worlds.knows(worlds.name(w), "size")]
@@ -59,7 +67,7 @@ def claims(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
             yield _traffic(machine.name, "network", machine.network_rate, busy, worlds)
         yield from _asked_for(topology, machine, loads, worlds)
     yield from _uplinks(topology, worlds)
-    yield from _tunnels(topology, worlds)
+    yield from _tunnels(topology, worlds, sent)
     yield from _databases(topology, worlds)
 
 
@@ -174,19 +182,17 @@ def _uplinks(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
             yield _traffic(site.name, "way out", widest, loads, worlds)
 
 
-def _tunnels(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
+def _tunnels(topology: Topology, worlds: Worlds, sent: Draws) -> Iterator[Claim]:
     """The busiest master's WireGuard: it leads every raft group and serves every watch; chain traffic goes outside."""
     import numpy as np
 
     masters = topology.control_plane
     if topology.overlay is None or not masters or not topology.raft_groups:
         return
-    from meshlab.planning.cost.draws import Draws
     from meshlab.planning.cost.traffic import led, watched
 
-    draws = Draws(worlds.count, worlds.seed)
     groups = [g for g in topology.raft_groups if masters[0].name in g.voters]
-    bits = 8 * sum((led(topology, g, draws) for g in groups), start=watched(topology, draws))
+    bits = 8 * sum((led(topology, g, sent) for g in groups), start=watched(topology, sent))
     yield Claim(
         masters[0].name,
         "WireGuard, one core",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+WORLDS = 20_000
+"""Worlds behind every number that is shown: the bill, the plan, the panel as it is and today's row are of the same."""
 _SCALE = {"TB": 1e12, "GB": 1e9, "GB/day": 1e9, "Mbps": 1e6, "/y": 1 / 365.25}
 
 

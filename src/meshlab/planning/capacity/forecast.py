@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model import Estimate, Topology
 from meshlab.model.units import size
 from meshlab.planning.capacity.claims import DAY, Claim, claims
-from meshlab.planning.capacity.draws import Worlds
+from meshlab.planning.capacity.draws import WORLDS, Worlds
 from meshlab.planning.tables import growth, rests_on
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from meshlab.planning.cost.draws import Draws
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,49 @@ class Resource:
         }
 
 
+@dataclass(frozen=True)
+class Prospect:
+    """One limited resource with the days until it is used up in every world; ask it as often as there are questions."""
+
+    claim: Claim
+    days: NDArray[np.float64]
+    used: Estimate
+    days_left: Estimate
+
+    def within(self, days: float) -> float:
+        """Gives the probability that it is used up within so many days."""
+        import numpy as np
+
+        return float(np.mean(self.days <= days))
+
+    def quantiles(self, *shares: float) -> tuple[float, ...]:
+        """Gives the days at which the probability reaches these shares; infinite for never."""
+        import numpy as np
+
+        # Quantiles of a sample with infinities must not interpolate between a number and infinity.
+        return tuple(float(x) for x in np.quantile(self.days, shares, method="lower"))
+
+    def resource(self, horizon: float) -> Resource:
+        """Gives the answer for a horizon in seconds."""
+        claim = self.claim
+        return Resource(
+            claim.subject,
+            claim.resource,
+            claim.unit,
+            self.used,
+            claim.limit,
+            self.days_left,
+            self.within(horizon / DAY),
+            claim.consequence,
+            claim.users,
+            claim.source,
+            "; ".join(claim.growth_sources),
+            rests_on(claim.growth_sources),
+        )
+
+
 def forecast(
-    topology: Topology, *, horizon: float = 730 * DAY, samples: int = 20_000, seed: int = 0
+    topology: Topology, *, horizon: float = 730 * DAY, samples: int = WORLDS, seed: int = 0
 ) -> tuple[Resource, ...]:
     """Gives every limited resource with the date at which it is used up, as a distribution.
 
@@ -90,17 +134,53 @@ def forecast(
     Growth is linear within a world: its spread is what is uncertain of the rate, not day-to-day noise, which
     averages out over months. Sizes and rates with sources: ``data/growth.csv``.
     """
-    worlds = Worlds(growth(), samples, seed)
-    days = horizon / DAY
-    method = f"{samples} worlds, seed {seed}"
-    return tuple(_row(claim, days, method) for claim in claims(topology, worlds))
+    return tuple(one.resource(horizon) for one in prospects(topology, samples=samples, seed=seed))
 
 
-def first_exhausted(topology: Topology, worlds: Worlds) -> tuple[NDArray[np.float64], str]:
+def prospects(topology: Topology, *, samples: int = WORLDS, seed: int = 0) -> tuple[Prospect, ...]:
+    """Gives every limited resource in all its worlds, for those who ask about more than one horizon."""
+    from meshlab.planning.cost.draws import Draws
+
+    return prospects_in(topology, Worlds(growth(), samples, seed), Draws(samples, seed))
+
+
+def prospects_in(
+    topology: Topology, worlds: Worlds, sent: Draws, known: Iterable[Prospect] = ()
+) -> tuple[Prospect, ...]:
+    """Gives the same in worlds that are drawn already.
+
+    Parameters
+    ----------
+    sent
+        What the control plane itself sends, in as many worlds of the same seed.
+    known
+        Those of another design in the same worlds: what is alike in both is not computed again.
+    """
+    method = f"{worlds.count} worlds, seed {worlds.seed}"
+    there = {(one.claim.subject, one.claim.resource): one for one in known}
+    found = []
+    for claim in claims(topology, worlds, sent):
+        one = there.get((claim.subject, claim.resource))
+        found.append(one if one is not None and _alike(one.claim, claim) else _prospect(claim, method))
+    return tuple(found)
+
+
+def _alike(one: Claim, other: Claim) -> bool:
+    import numpy as np
+
+    words = ("unit", "limit", "consequence", "users", "source", "growth_sources")
+    return (
+        all(getattr(one, name) == getattr(other, name) for name in words)
+        and np.array_equal(one.used, other.used)
+        and np.array_equal(one.daily, other.daily)
+    )
+
+
+def first_exhausted(topology: Topology, worlds: Worlds, sent: Draws) -> tuple[NDArray[np.float64], str]:
     """Gives the days until the first resource is used up, world by world, and which one that mostly is."""
     import numpy as np
 
-    found = list(claims(topology, worlds))
+    found = list(claims(topology, worlds, sent))
     if not found:
         return np.full(worlds.count, np.inf), "nothing"
     days = np.array([_days(claim) for claim in found])
@@ -116,26 +196,12 @@ def _days(claim: Claim) -> NDArray[np.float64]:
         return np.where(claim.daily > 0, room / claim.daily, np.where(room > 0, np.inf, 0.0))
 
 
-def _row(claim: Claim, horizon_days: float, method: str) -> Resource:
+def _prospect(claim: Claim, method: str) -> Prospect:
     import numpy as np
 
     days = _days(claim)
-    # Quantiles of a sample with infinities must not interpolate between a number and infinity.
     low, mid, high = (float(x) for x in np.quantile(days, [0.05, 0.5, 0.95], method="lower"))
-    return Resource(
-        claim.subject,
-        claim.resource,
-        claim.unit,
-        _used(claim.used, method),
-        claim.limit,
-        Estimate(low, mid, high, 0.9, method),
-        float(np.mean(days <= horizon_days)),
-        claim.consequence,
-        claim.users,
-        claim.source,
-        "; ".join(claim.growth_sources),
-        rests_on(claim.growth_sources),
-    )
+    return Prospect(claim, days, _used(claim.used, method), Estimate(low, mid, high, 0.9, method))
 
 
 def _used(worlds: NDArray[np.float64], method: str) -> Estimate:

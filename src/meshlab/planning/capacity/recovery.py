@@ -9,7 +9,7 @@ from typing import Any
 from meshlab.model import Estimate, Topology
 from meshlab.parameters import Parameters
 from meshlab.planning.capacity.claims import WIREGUARD_RATE
-from meshlab.planning.capacity.draws import Worlds
+from meshlab.planning.capacity.draws import WORLDS, Worlds
 from meshlab.planning.tables import growth
 
 HOUR = 3_600.0
@@ -41,7 +41,7 @@ def recoveries(
     parameters: Parameters | None = None,
     *,
     outages: tuple[float, ...] = (HOUR, 24 * HOUR),
-    samples: int = 20_000,
+    samples: int = WORLDS,
     seed: int = 0,
 ) -> tuple[Recovery, ...]:
     """Gives the time back to the tip of each chain workload after outages and a lost disk, and of a voter after one.

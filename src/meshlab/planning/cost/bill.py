@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model import Estimate, MachineGroup, Topology
+from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.cost.draws import Draws
 from meshlab.planning.cost.traffic import Flow, flows
 
@@ -47,7 +48,7 @@ class CostItem:
 def monthly_cost(
     topology: Topology,
     *,
-    samples: int = 20_000,
+    samples: int = WORLDS,
     seed: int = 0,
     live_prices: dict[str, Row] | None = None,
 ) -> tuple[CostItem, ...]:
@@ -72,6 +73,12 @@ def monthly_cost(
             CostItem(line.item, line.count, line.unit, Estimate.of(line.monthly, method=method), line.source)
         )
     return (*items, CostItem("total", 1, "", Estimate.of(total, method=method), ""))
+
+
+def monthly_total(topology: Topology, draws: Draws) -> CostItem:
+    """Gives the last line of the bill alone, in worlds that are drawn already."""
+    total = monthly_worlds(topology, draws)
+    return CostItem("total", 1, "", Estimate.of(total, method=f"{draws.count} worlds, seed {draws.seed}"), "")
 
 
 def monthly_worlds(topology: Topology, draws: Draws) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ class Draws:
 
     def __init__(self, count: int, seed: int, overrides: dict[str, Row] | None = None) -> None:
         self._tables = {"price": {**prices(), **(overrides or {})}, "traffic": traffic()}
-        self._count, self._seed = count, seed
+        self.count, self.seed = count, seed
         self._drawn: dict[tuple[str, str], NDArray[np.float64]] = {}
 
     def priced(self, item: str) -> bool:
@@ -42,7 +42,7 @@ class Draws:
     def zeros(self) -> NDArray[np.float64]:
         import numpy as np
 
-        return np.zeros(self._count)
+        return np.zeros(self.count)
 
     def _draw(self, table: str, name: str) -> NDArray[np.float64]:
         key = (table, name)
@@ -51,8 +51,8 @@ class Draws:
 
             row = self._tables[table][name]
             # A stream per row, named by the row, so that a new row does not change the others' draws.
-            rng = np.random.default_rng([self._seed, *f"{table}/{name}".encode()])
-            self._drawn[key] = triangle(rng.random(self._count), row.low, row.mid, row.high)
+            rng = np.random.default_rng([self.seed, *f"{table}/{name}".encode()])
+            self._drawn[key] = triangle(rng.random(self.count), row.low, row.mid, row.high)
         return self._drawn[key]
 
     def triangle(self, name: str, row: Row) -> NDArray[np.float64]:

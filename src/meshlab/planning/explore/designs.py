@@ -16,11 +16,15 @@ MOST = 1_000
 
 @dataclass(frozen=True)
 class Design:
-    """One way to build the cluster: what was chosen, and the topology that it comes to."""
+    """One way to build the cluster: what was chosen, and the topology that it comes to.
+
+    ``told`` is set for today's design said in full, where a dimension says more than the spec: in which way.
+    """
 
     name: str
     choices: dict[str, str]
     topology: Topology
+    told: str = ""
 
     @property
     def is_today(self) -> bool:
@@ -32,10 +36,10 @@ def designs(
 ) -> tuple[Design, ...]:
     """Gives today's design and every combination of the values, in a fixed order, none twice.
 
-    Today's is what the spec says, with each varied dimension at the value that it has now. Where the spec says
-    less than a dimension needs (``tor``: a switch is a link there, not what machines fail by), its own value
-    says it, so that today and the others are measured alike. What cannot be built (three masters of one region
-    over three regions that have no known distances) is an error where it was `asked` for, else left out.
+    Today's is the spec, untouched: what the other commands say of it holds here too. Where the spec says less than
+    a varied dimension needs (``tor``: a switch is a link there, not what machines fail by), today's design follows
+    once more, said in full (``tor=shared``), for the others to be compared with. What cannot be built (three masters
+    of one region over three regions that have no known distances) is an error where it was `asked` for, else left out.
     """
     count = 1
     for values in varied.values():
@@ -45,11 +49,17 @@ def designs(
             "--vary", f"{count:,} combinations, {MOST:,} are the most", "vary fewer dimensions or values"
         )
     now = {name: DIMENSIONS[name].today(topology) or DIMENSIONS[name].values[0] for name in varied}
-    found = {TODAY: Design(TODAY, now, _built(topology, now))}
+    said = [name for name in varied if _says_more(name, now[name], topology)]
+    found = {TODAY: Design(TODAY, now, topology)}
+    if said:
+        name = ", ".join(f"{key}={now[key]}" for key in said)
+        told = "; ".join(DIMENSIONS[key].says for key in said)
+        found[name] = Design(name, now, _built(topology, now), told)
     for combination in product(*varied.values()):
         choices = dict(zip(varied, combination, strict=True))
-        name = ", ".join(f"{key}={value}" for key, value in choices.items() if value != now[key]) or TODAY
-        if name in found:
+        changed = [key for key, value in choices.items() if value != now[key]]
+        name = ", ".join(f"{key}={value}" for key, value in choices.items() if key in changed or key in said)
+        if not changed or name in found:
             continue
         try:
             found[name] = Design(name, choices, _built(topology, choices))
@@ -57,6 +67,11 @@ def designs(
             if asked:
                 raise
     return tuple(found.values())
+
+
+def _says_more(name: str, value: str, topology: Topology) -> bool:
+    dimension = DIMENSIONS[name]
+    return bool(dimension.says) and dimension.change(topology, value) != topology
 
 
 def _built(topology: Topology, choices: Mapping[str, str]) -> Topology:

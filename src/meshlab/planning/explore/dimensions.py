@@ -15,7 +15,8 @@ class Dimension:
     """One thing that can be chosen.
 
     ``today`` gives the value that a topology has (none where the dimension does not apply to it), ``change`` the
-    topology with another value. Applying today's value changes nothing that is measured, but for what it says.
+    topology with another value. Applying today's value changes nothing, unless the dimension ``says`` more than a
+    spec does: then in which way.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Dimension:
     today: Callable[[Topology], str | None]
     change: Callable[[Topology, str], Topology]
     meaning: str
+    says: str = ""
 
 
 def _masters_today(topology: Topology) -> str | None:
@@ -120,6 +122,8 @@ DIMENSIONS = {
             _switches_today,
             data_centre.switches,
             "the workers' switch: one for all, or one each",
+            says="a spec has the switch as a link of the data centre to itself, which costs nothing and parts machines "
+            "from each other; as a device it is bought, and what hangs on it is down with it",
         ),
     )
 }

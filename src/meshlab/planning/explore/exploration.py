@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from meshlab.availability.exact.structure import structure
-from meshlab.model import Estimate, InputError, Topology, UnknownComponent
+from meshlab.model import InputError, Topology, UnknownComponent
+from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.explore.designs import Design, designs
 from meshlab.planning.explore.dimensions import DIMENSIONS, dimensions
 from meshlab.planning.explore.front import dominators, objectives
 from meshlab.planning.explore.limits import MINUTES_PER_YEAR, Limits, Rejected, missed, remedy
-from meshlab.planning.explore.measures import Measurer, Measures, Waiting
+from meshlab.planning.explore.measures import Measurer, Measures, Waiting, shown_from
 from meshlab.planning.explore.recommendation import Recommendation, recommend
+from meshlab.planning.progress import Progress, Steps
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ class Explored:
                 "p10": low,
                 "p50": mid,
                 "p90": high,
-                "within_horizon": float(np.mean(m.exhausted <= horizon)),
+                "within_horizon": m.exhausted_within(horizon),
                 "first": m.first_exhausted,
             },
-            "cost_per_month": _quantiles(m.cost),
+            "cost_per_month": {
+                name: m.cost_quantile(p) for name, p in (("p05", 0.05), ("p50", 0.5), ("p95", 0.95))
+            },
             "front": self.front,
             "dominated_by": self.dominated_by,
             "rejected": self.rejected.to_dict() if self.rejected else None,
@@ -75,7 +79,8 @@ class Explored:
 class Exploration:
     """All designs, today's first, and what to do. `services` are those that the choices change.
 
-    ``load`` is how many requests of each kind a second the latencies are under; 0 is at rest.
+    ``load`` is how many requests of each kind a second the latencies are under; 0 is at rest. Today's design has the
+    numbers that the other commands give it; the others have those, and what they differ by in the same worlds.
     """
 
     designs: tuple[Explored, ...]
@@ -89,6 +94,11 @@ class Exploration:
     def today(self) -> Explored:
         return next(one for one in self.designs if one.design.is_today)
 
+    @property
+    def base(self) -> Explored:
+        """What the others are compared with: today's design, said in full where a dimension says more than its spec."""
+        return next((one for one in self.designs if one.design.told), self.today)
+
     def __getitem__(self, name: str) -> Explored:
         return next(one for one in self.designs if one.design.name == name)
 
@@ -98,6 +108,7 @@ class Exploration:
         return {
             "designs": [one.to_dict(self.limits.horizon) for one in self.designs],
             "compared_services": list(self.services),
+            "compared_with": self.base.design.name,
             "limits": asked,
             "load_per_s": self.load,
             "recommendation": self.recommendation.to_dict(),
@@ -114,7 +125,8 @@ def explore(
     service: str = "",
     samples: int = 4_000,
     seed: int = 0,
-    progress: Callable[[int, int, str], None] | None = None,
+    worlds: int = WORLDS,
+    progress: Progress | None = None,
 ) -> Exploration:
     """Measures and compares the designs that a topology could be changed into.
 
@@ -130,7 +142,9 @@ def explore(
     service
         Compare by this service's downtime alone instead of every service's that the choices change.
     samples, seed
-        Worlds of latency, growth and prices; the same seed gives the same bits.
+        Worlds of latency, growth and prices in which designs are compared; the same seed gives the same bits.
+    worlds
+        Those of today's own numbers, on top of which the differences are shown: the plan's.
     progress
         Called before each design with how many are done, how many there are, and its name.
 
@@ -153,41 +167,61 @@ def explore(
         raise InputError.single("--load", f"{load:g} requests a second are no load", "for example --load 200")
     _answerable(topology, service)
     measure = Measurer(samples, seed, load)
+    own, few = Measurer(worlds, seed, load).own(topology), measure(topology)
     words = tuple(varied)
-    choices = dimensions(topology, words) if words else _default(topology, measure, asked)
+    choices = dimensions(topology, words) if words else _default(topology, own, asked)
     chosen = designs(topology, choices, asked=bool(words))
+    steps = Steps(len(chosen), progress)
     measured: list[Measures] = []
-    for position, design in enumerate(chosen):
-        if progress is not None:
-            progress(position, len(chosen), design.name)
-        measured.append(measure(design.topology))
+    for design in chosen:
+        steps.begin(design.name)
+        measured.append(shown_from(own, few, few if design.is_today else measure(design.topology)))
         _answered(measured[-1], asked)
-    services = _compared(measured, service)
+    steps.end()
+    base = next((i for i, design in enumerate(chosen) if design.told), 0)
+    services = _compared(measured[base:], service)
     misses = [missed(d.topology, m, asked) for d, m in zip(chosen, measured, strict=True)]
-    out = [next(iter(them), None) for them in misses]
-    allowed = [i for i, why in enumerate(out) if why is None]
-    points = objectives(measured, services)
-    above = dominators([points[i] for i in allowed])
-    by: list[str | None] = [None] * len(chosen)
-    front = [False] * len(chosen)
-    for i, over in zip(allowed, above, strict=True):
-        front[i] = over is None
-        by[i] = None if over is None else chosen[allowed[over]].name
+    front, by = _compare(chosen, measured, misses, services, base)
     found = tuple(
         Explored(d, m, them, on, name, max(services, key=lambda s: (m.downtime[s].point, s), default=""))
         for d, m, them, on, name in zip(chosen, measured, misses, front, by, strict=True)
     )
-    advice = recommend(chosen, measured, out, front, services, asked)
-    method = f"availability exact; {samples} worlds of latency, growth and prices, seed {seed}, alike in every design"
+    advice = recommend(chosen, measured, misses, front, services, asked)
+    method = (
+        f"availability exact; {samples} worlds of latency, growth and prices, seed {seed}, alike in every design; "
+        f"today's own numbers from {worlds}, on top of which the differences of the others are shown"
+    )
     if load:
         method += f"; p99 at {load:g} requests of each kind a second, one kind at a time"
     return Exploration(found, services, asked, advice, method, load)
 
 
-def _default(topology: Topology, measure: Measurer, asked: Limits) -> dict[str, tuple[str, ...]]:
+def _compare(
+    chosen: Sequence[Design],
+    measured: Sequence[Measures],
+    misses: Sequence[Sequence[Rejected]],
+    services: Sequence[str],
+    base: int,
+) -> tuple[list[bool], list[str | None]]:
+    """Gives which designs are on the front, and for each other one a design on it that beats it.
+
+    Where today's design is said in full, that stands for it: the spec as it is says less than the others.
+    """
+    kept = [i for i, them in enumerate(misses) if not them and i >= base]
+    points = objectives(measured, services)
+    front, by = [False] * len(chosen), cast("list[str | None]", [None] * len(chosen))
+    for i, over in zip(kept, dominators([points[i] for i in kept]), strict=True):
+        front[i] = over is None
+        by[i] = None if over is None else chosen[kept[over]].name
+    if base and not misses[0]:
+        front[0], by[0] = front[base], by[base]
+    return front, by
+
+
+def _default(topology: Topology, own: Measures, asked: Limits) -> dict[str, tuple[str, ...]]:
     """Gives all dimensions that apply, and one that the default set leaves out where today's design needs it."""
     choices = dimensions(topology)
-    more = remedy(measure(topology), asked)
+    more = remedy(own, asked)
     if more:
         choices |= dimensions(topology, [more])
     return {name: choices[name] for name in DIMENSIONS if name in choices}
@@ -225,11 +259,6 @@ def _waiting(one: Waiting) -> dict[str, Any]:
     if one.load:
         found |= {"at_most_per_s": _finite(one.most), "saturated": one.saturated}
     return found
-
-
-def _quantiles(worlds: Any) -> dict[str, float]:
-    estimate = Estimate.of(worlds)
-    return {"p05": estimate.low, "p50": estimate.mid, "p95": estimate.high}
 
 
 def _finite(value: float) -> float | None:

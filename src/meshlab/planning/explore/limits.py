@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -29,15 +29,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A constraint that a design misses: its name, the value that the design has, the limit, and a sentence."""
+    """A constraint that a design misses: its name, the value that the design has, the limit, and a sentence.
+
+    ``by`` is how far it is missed, in shares of the limit.
+    """
 
     constraint: str
     value: float
     limit: float
     reason: str
+    by: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Gives it as plain data; what is missed beyond all measure (nothing is there at all) is null."""
+        return {**asdict(self), "by": self.by if self.by < float("inf") else None}
 
 
 def limits(
@@ -93,10 +98,13 @@ def missed(topology: Topology, measures: Measures, asked: Limits) -> tuple[Rejec
     little. The others come in the order of how far they are missed, relative to their limits.
     """
     unfit = next((fit for fit in fits(topology) if not fit.fits), None)
-    found = [Rejected("fits", unfit.used, unfit.available, f"does not fit: {unfit.reason}")] if unfit else []
+    found = []
+    if unfit:
+        by = unfit.used / unfit.available - 1 if unfit.available else float("inf")
+        found.append(Rejected("fits", unfit.used, unfit.available, f"does not fit: {unfit.reason}", by))
     for checks in (_overloads(measures), _checks(measures, asked)):
         out = sorted((pair for pair in checks if pair[0] > 0), key=lambda pair: -pair[0])
-        found += [one for _, one in out]
+        found += [replace(one, by=by) for by, one in out]
     return tuple(found)
 
 
@@ -144,8 +152,8 @@ def _checks(measures: Measures, asked: Limits) -> Iterable[tuple[float, Rejected
     first, words = measures.first_exhausted, "is used up"
     if early < asked.horizon:
         words = (
-            f"{first} is used up within {early:.0f} months with a probability of {1 - CONFIDENCE:.0%}, "
-            f"the horizon is {asked.horizon:.0f} months"
+            f"{first} is used up within {early:.1f} months with a probability of {1 - CONFIDENCE:.0%}, "
+            f"the horizon is {asked.horizon:.4g} months"
         )
         if more := remedy(measures, asked):
             words += f"; try --vary {more}"

@@ -57,25 +57,91 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Measures:
-    """Everything that designs are compared by. `exhausted` in months and `cost` in USD a month, world by world."""
+    """Everything that designs are compared by. `exhausted` in months and `cost` in USD a month, world by world.
+
+    The worlds are for differences. Where they are fewer than the plan's, ``shift`` moves what is shown by as much as
+    today's design is off in them (`shown_from`): today's numbers are then the plan's own.
+    """
 
     downtime: dict[str, Downtime]
     latency: dict[str, Waiting]
     exhausted: Samples
     first_exhausted: str
     cost: Samples
+    shift: Shift | None = None
 
     @property
     def cost_mid(self) -> float:
+        return self.cost_quantile(0.5)
+
+    def cost_quantile(self, p: float) -> float:
+        """Gives the USD a month that are not exceeded with this probability."""
         import numpy as np
 
-        return float(np.median(self.cost))
+        return float(np.quantile(self.cost, p)) + (self.shift.cost(p) if self.shift else 0.0)
 
     def exhaustion_quantile(self, p: float) -> float:
         """Gives the months after which the first resource is used up with this probability; infinite for never."""
         import numpy as np
 
-        return float(np.quantile(self.exhausted, p, method="lower"))
+        found = float(np.quantile(self.exhausted, p, method="lower"))
+        return max(0.0, found + self.shift.months(p)) if self.shift else found
+
+    def exhausted_within(self, months: float) -> float:
+        """Gives the probability that something is used up within so many months."""
+        import numpy as np
+
+        found = float(np.mean(self.exhausted <= months))
+        return min(1.0, max(0.0, found + self.shift.within(months))) if self.shift else found
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far today's design is off in the few worlds that designs are compared in: its own numbers less those."""
+
+    own: Measures
+    few: Measures
+
+    def cost(self, p: float) -> float:
+        return self.own.cost_quantile(p) - self.few.cost_quantile(p)
+
+    def months(self, p: float) -> float:
+        """None where today's design is never out of anything: there is no difference to never."""
+        own, few = self.own.exhaustion_quantile(p), self.few.exhaustion_quantile(p)
+        return own - few if own < float("inf") and few < float("inf") else 0.0
+
+    def within(self, months: float) -> float:
+        return self.own.exhausted_within(months) - self.few.exhausted_within(months)
+
+
+def shown_from(own: Measures, few: Measures, one: Measures) -> Measures:
+    """Gives a design as it is shown: its difference to today's in the few worlds, on top of today's own numbers.
+
+    Parameters
+    ----------
+    own, few
+        Today's design in the plan's worlds and in the few.
+    one
+        A design in the few worlds.
+    """
+    latency = {
+        kind: _moved(waiting, own.latency[kind], few.latency[kind])
+        if kind in own.latency and kind in few.latency
+        else waiting
+        for kind, waiting in one.latency.items()
+    }
+    return replace(one, latency=latency, shift=Shift(own, few))
+
+
+def _moved(one: Waiting, own: Waiting, few: Waiting) -> Waiting:
+    """A p99 is no shorter than nothing; where one is infinite, nothing is known that could be added."""
+    if one.saturated or own.saturated or few.saturated:
+        return one
+    p99, low, high = (
+        max(0.0, getattr(one, name) + getattr(own, name) - getattr(few, name))
+        for name in ("p99", "low", "high")
+    )
+    return replace(one, p99=p99, low=low, high=high)
 
 
 class Measurer:
@@ -99,10 +165,18 @@ class Measurer:
         self._waiting: dict[tuple[object, ...], dict[str, Waiting]] = {}
 
     def __call__(self, topology: Topology) -> Measures:
-        exhausted, first = first_exhausted(topology, self.growth)
+        """Measures a design to be compared: in it a spare asks for nothing, so it slows nobody."""
+        return self._measured(topology, _busy(topology))
+
+    def own(self, topology: Topology) -> Measures:
+        """Measures a design as the other commands do, where every machine asks."""
+        return self._measured(topology, topology)
+
+    def _measured(self, topology: Topology, asking: Topology) -> Measures:
+        exhausted, first = first_exhausted(topology, self.growth, self.prices)
         return Measures(
             self._downtime(topology),
-            self._latency(topology),
+            self._latency(asking),
             exhausted / DAYS_PER_MONTH,
             first,
             monthly_worlds(topology, self.prices),
@@ -133,7 +207,6 @@ class Measurer:
         return found
 
     def _latency(self, topology: Topology) -> dict[str, Waiting]:
-        topology = _busy(topology)
         key = _without_failures(topology)
         if key not in self._waiting:
             self._waiting[key] = {
@@ -160,7 +233,7 @@ class Measurer:
 
 
 def _busy(topology: Topology) -> Topology:
-    """Leaves out workers on which nothing runs: a spare asks for nothing, so it slows nobody."""
+    """Leaves out workers on which nothing runs."""
     used = {name for w in topology.workloads for name in w.machines}
     idle = [m.name for m in topology.workers if m.name not in used]
     return topology.without(*idle) if idle and len(idle) < len(topology.workers) else topology

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model import Estimate
 from meshlab.model.units import duration
-from meshlab.planning.explore.designs import Design
+from meshlab.planning.explore.designs import TODAY, Design
 from meshlab.planning.explore.limits import MINUTES_PER_YEAR, Limits, Rejected
 from meshlab.planning.explore.measures import BLOCKS, Measures
 
@@ -69,14 +69,29 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class Nearest:
+    """The design that comes nearest to the limits where none keeps to all: which it misses, and why."""
+
+    design: str
+    misses: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Recommendation:
-    """The design to build (none when every one is rejected), in words and numbers, and what was not chosen."""
+    """The design to build (none when every one is rejected), in words and numbers, and what was not chosen.
+
+    ``nearest`` is there when none is: the design that misses the fewest limits, and those by least. ``against`` is
+    the design that ``buys`` is a difference to.
+    """
 
     design: str | None
     why: str
     buys: Option | None
     alternatives: tuple[Alternative, ...]
     rule: str
+    nearest: Nearest | None = None
+    against: str = TODAY
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -85,6 +100,8 @@ class Recommendation:
             "buys": self.buys.to_dict() if self.buys else None,
             "alternatives": [asdict(one) for one in self.alternatives],
             "rule": self.rule,
+            "nearest": asdict(self.nearest) if self.nearest else None,
+            "against": self.against,
         }
 
 
@@ -142,7 +159,7 @@ def _slower(one: Measures, today: Measures, kind: str) -> Estimate:
 def recommend(
     designs: Sequence[Design],
     measured: Sequence[Measures],
-    out: Sequence[Rejected | None],
+    misses: Sequence[Sequence[Rejected]],
     front: Sequence[bool],
     services: Sequence[str],
     asked: Limits,
@@ -155,15 +172,18 @@ def recommend(
     one does, the cheapest. It keeps to them: of the designs on the front that
     have less downtime (a minute at least, in 95 % of the worlds) and make nothing worse but the bill (:func:`_loss`),
     those that cost no more, by minutes saved; else the one with most service-minutes a year for a dollar a month.
-    None: stay.
+    None: stay. Where today's design is said in full, differences are to that.
     """
+    out = [next(iter(them), None) for them in misses]
     today = next(i for i, d in enumerate(designs) if d.is_today)
-    options = [option(d.name, m, measured[today], services) for d, m in zip(designs, measured, strict=True)]
-    allowed = [i for i, why in enumerate(out) if why is None]
+    base = next((i for i, d in enumerate(designs) if d.told), today)
+    options = [option(d.name, m, measured[base], services) for d, m in zip(designs, measured, strict=True)]
+    # Today's design said in full is today's, so it is none to change to.
+    allowed = [i for i, why in enumerate(out) if why is None and (i == today or i != base)]
     if not allowed:
-        near = [f"{d.name}: {r.reason}" for d, r in zip(designs, out, strict=True) if r][:3]
-        return Recommendation(None, f"no design keeps to the limits. {'; '.join(near)}", None, (), _CHEAPEST)
-    losses = [_loss(m, measured[today], services, asked) for m in measured]
+        near = _nearest(designs, measured, misses)
+        return Recommendation(None, "no design keeps to the limits", None, (), _CHEAPEST, near)
+    losses = [_loss(m, measured[base], services, asked) for m in measured]
     missed = out[today]
     if missed is not None:
         harmless = [i for i in allowed if not losses[i]]
@@ -195,8 +215,33 @@ def recommend(
         else:
             chosen = today
             why = "no other design within the limits surely has less downtime and makes nothing worse"
-    others = _alternatives(designs, measured, out, options, losses, chosen)
-    return Recommendation(designs[chosen].name, why, options[chosen], others, rule)
+    if chosen == today:  # it buys nothing, whatever its spec leaves out
+        options[today] = replace(options[base], design=designs[today].name)
+    others = _alternatives(designs, measured, out, options, losses, base if chosen == today else chosen)
+    return Recommendation(
+        designs[chosen].name, why, options[chosen], others, rule, against=designs[base].name
+    )
+
+
+def _nearest(
+    designs: Sequence[Design], measured: Sequence[Measures], misses: Sequence[Sequence[Rejected]]
+) -> Nearest:
+    """The fewest limits missed, then by the least in all; of those alike today's, then the cheapest."""
+    near = min(
+        range(len(designs)),
+        key=lambda i: (
+            len(misses[i]),
+            sum(one.by for one in misses[i]),
+            not designs[i].is_today,
+            measured[i].cost_mid,
+            i,
+        ),
+    )
+    return Nearest(
+        designs[near].name,
+        tuple(one.constraint for one in misses[near]),
+        tuple(one.reason for one in misses[near]),
+    )
 
 
 _CHEAPEST = (
@@ -247,7 +292,7 @@ def _alternatives(
     choices = designs[chosen].choices
     for i, design in enumerate(designs):
         different = [f"{k}={v}" for k, v in design.choices.items() if choices[k] != v]
-        if len(different) != 1:
+        if len(different) != 1 or (design.is_today and any(d.told for d in designs)):
             continue
         rejection = out[i]
         if rejection is not None:

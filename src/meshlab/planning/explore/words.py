@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshlab.planning.explore.designs import TODAY
+
 if TYPE_CHECKING:
     from meshlab.model import Estimate
     from meshlab.planning.explore.exploration import Exploration, Explored
     from meshlab.planning.explore.measures import Waiting
-    from meshlab.planning.explore.recommendation import Recommendation
+    from meshlab.planning.explore.recommendation import Option, Recommendation
 
 MOST_ROWS = 30
 
@@ -80,9 +82,7 @@ def _p99(one: Waiting) -> str:
 
 
 def _dollars(one: Explored) -> str:
-    import numpy as np
-
-    low, mid, high = np.quantile(one.measures.cost, [0.05, 0.5, 0.95])
+    low, mid, high = (one.measures.cost_quantile(p) for p in (0.05, 0.5, 0.95))
     return f"{mid:,.0f} ({low:,.0f} to {high:,.0f})"
 
 
@@ -93,29 +93,65 @@ def _months(value: float) -> str:
 def advice(advice: Recommendation) -> list[str]:
     """The recommendation: what, why, what it buys and costs, how sure, and why no other; a line each."""
     if advice.design is None or advice.buys is None:
-        return [f"recommended: none. {advice.why}"]
-    buys = advice.buys
+        return [f"recommended: none, {advice.why}", *_nearest(advice)]
     lines = [f"recommended: {advice.design}, because {advice.why}"]
-    for name, saved in buys.saved.items():
-        if abs(saved.mid) >= 0.05:
-            lines.append(f"  {name}: {_minutes(saved)} downtime a year")
-    for kind, change in buys.quicker.items():
-        if change.low > 0 or change.high < 0:
-            lines.append(
-                f"  {kind} p99: {change.mid * 1e3:+.1f} ms (95 %: {change.low * 1e3:+.1f} to {change.high * 1e3:+.1f})"
-            )
-    if abs(buys.longer.mid) >= 0.5:
-        lines.append(f"  used up {buys.longer.mid:+.0f} months later")
-    costs = buys.costs
-    lines.append(
-        f"  costs {round(costs.mid):+,} USD a month (90 %: {round(costs.low):+,} to {round(costs.high):+,})"
-    )
-    if buys.per_dollar is not None:
-        lines.append(f"  that is {buys.per_dollar:.2g} service-minutes a year for each dollar a month")
-    lines.append(f"  less downtime than today in {buys.sure:.0%} of the worlds")
+    if advice.design != TODAY:
+        lines += [f"  {line}" for line in _bought(advice.buys)]
     lines += [f"  not {one.differs}: {one.why}" for one in advice.alternatives]
     lines.append(f"  the rule: {advice.rule}")
     return lines
+
+
+def _bought(buys: Option) -> list[str]:
+    lines = [
+        f"{name}: {_minutes(saved)} downtime a year"
+        for name, saved in buys.saved.items()
+        if abs(saved.mid) >= 0.05
+    ]
+    lines += [
+        f"{kind} p99: {change.mid * 1e3:+.1f} ms (95 %: {change.low * 1e3:+.1f} to {change.high * 1e3:+.1f})"
+        for kind, change in buys.quicker.items()
+        if change.low > 0 or change.high < 0
+    ]
+    if abs(buys.longer.mid) >= 0.5:
+        lines.append(f"used up {buys.longer.mid:+.0f} months later")
+    costs = buys.costs
+    lines.append(
+        f"costs {round(costs.mid):+,} USD a month (90 %: {round(costs.low):+,} to {round(costs.high):+,})"
+    )
+    if buys.per_dollar is not None:
+        lines.append(f"that is {buys.per_dollar:.2g} service-minutes a year for each dollar a month")
+    return [*lines, f"less downtime than today in {buys.sure:.0%} of the worlds"]
+
+
+def _nearest(advice: Recommendation) -> list[str]:
+    near = advice.nearest
+    if near is None:
+        return []
+    lines = [f"nearest to the limits: {near.design}, which misses {' and '.join(near.misses)}"]
+    return [*lines, *(f"  {reason}" for reason in near.reasons)]
+
+
+def said_in_full(found: Exploration) -> list[str]:
+    """What today's design has more than its spec says, where it is said in full to compare the others with it."""
+    from meshlab.planning.explore.limits import MINUTES_PER_YEAR
+
+    base, today = found.base, found.today
+    if not base.design.told:
+        return []
+    dollars = base.measures.cost_mid - today.measures.cost_mid
+    there = base.measures.downtime
+    down = {name: there[name].point - one.point for name, one in today.measures.downtime.items()}
+    service = max(down, key=lambda name: abs(down[name]), default="")
+    more = down.get(service, 0.0) * MINUTES_PER_YEAR
+    longest = (
+        f"; {service} is down {abs(more):,.2g} min a year {'more' if more > 0 else 'less'}" if more else ""
+    )
+    return [
+        f"{base.design.name} is today's design, said in full: {base.design.told}. "
+        f"That alone is {dollars:+,.0f} USD a month{longest}",
+        f"differences, and what is recommended, are against {base.design.name}",
+    ]
 
 
 def _minutes(saved: Estimate) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshlab.model import Topology
+from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.latency.all_pairs import all_pairs, relays
 from meshlab.planning.latency.commit import CommitLatency, commit_latency
 from meshlab.planning.latency.elections import Choice, choices
@@ -44,7 +45,7 @@ def latency(
     load: float = 0.0,
     without: Iterable[str] = (),
     relayed: bool = False,
-    samples: int = 20_000,
+    samples: int = WORLDS,
     seed: int = 0,
 ) -> Latency:
     """Gives how long a kind of request takes.

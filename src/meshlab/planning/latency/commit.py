@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshlab.model import Estimate, Topology
+from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.latency.network import WIREGUARD_DELAY, Ways
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class CommitLatency:
 
 
 def commit_latency(
-    topology: Topology, group: str = "etcd", *, samples: int = 20_000, seed: int = 0
+    topology: Topology, group: str = "etcd", *, samples: int = WORLDS, seed: int = 0
 ) -> tuple[CommitLatency, ...]:
     """Gives the unloaded commit latency of a raft group for each possible leader.
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from meshlab.model import Overlay, Topology
+from meshlab.planning.capacity.draws import WORLDS
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class TunnelCost:
         return asdict(self)
 
 
-def tunnel_cost(topology: Topology, request: str, *, samples: int = 20_000, seed: int = 0) -> TunnelCost:
+def tunnel_cost(topology: Topology, request: str, *, samples: int = WORLDS, seed: int = 0) -> TunnelCost:
     """Gives what the tunnel costs a request at rest: with it less without it, world by world on the same draws."""
     import numpy as np
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from meshlab.model import Topology
+from meshlab.planning.capacity.draws import WORLDS
+from meshlab.planning.progress import Progress, Steps
 
 if TYPE_CHECKING:
     from meshlab.availability import ServiceAvailability
@@ -17,10 +20,7 @@ if TYPE_CHECKING:
     from meshlab.planning.latency import CommitLatency, Latency
     from meshlab.planning.report.dates import Runout
 
-T = TypeVar("T")
 TWO_YEARS = 730 * 86_400.0
-STEPS = 8 + 48
-"""Ticks of `answers`, for a progress bar."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ def answers(
     horizon: float = TWO_YEARS,
     growth: float = 1.0,
     load: float = 0.0,
-    samples: int = 20_000,
+    samples: int = WORLDS,
     seed: int = 0,
     changed: Mapping[str, Topology] | None = None,
-    tick: Callable[[], None] = lambda: None,
+    progress: Progress | None = None,
 ) -> Answers:
     """Gives the answers to every question of a capacity plan.
 
@@ -71,9 +71,33 @@ def answers(
         Worlds; the same seed gives the same bits.
     changed
         Other designs to hold beside it, by what they change.
-    tick
-        Called after each step, :data:`STEPS` times for each design.
+    progress
+        Called before each question with how many are answered, how many there are, and which comes next.
     """
+    from meshlab.planning.latency import REQUESTS
+
+    others = changed or {}
+    steps = Steps((len(REQUESTS) + len(_QUESTIONS)) * (1 + len(others)), progress)
+    asked = _Asked(horizon, growth, load, samples, seed)
+    found = _answered(topology, asked, steps, "")
+    beside = {name: _answered(other, asked, steps, f"{name}: ") for name, other in others.items()}
+    steps.end()
+    return replace(found, changed=beside)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    horizon: float
+    growth: float
+    load: float
+    samples: int
+    seed: int
+
+
+_QUESTIONS = ("review", "availability", "commits", "room", "dates", "recovery", "bill", "quorums")
+
+
+def _answered(topology: Topology, asked: _Asked, steps: Steps, which: str) -> Answers:
     from meshlab.availability import availability
     from meshlab.model.review import review
     from meshlab.planning.advise import advise
@@ -82,44 +106,46 @@ def answers(
     from meshlab.planning.latency import REQUESTS, NoSuchRequest, commit_latency, latency
     from meshlab.planning.report.dates import runouts
 
-    def done(value: T) -> T:
-        tick()
-        return value
-
+    samples, seed = asked.samples, asked.seed
     requests = []
     for kind in REQUESTS:
-        try:
-            requests.append(latency(topology, kind, load=load, samples=samples, seed=seed))
-        except NoSuchRequest:
-            continue
-    tick()
-    *bill, total = done(monthly_cost(topology, samples=samples, seed=seed))
+        steps.begin(f"{which}latency of {kind}")
+        with suppress(NoSuchRequest):
+            requests.append(latency(topology, kind, load=asked.load, samples=samples, seed=seed))
+    questions: dict[str, Callable[[], Any]] = {
+        "review": lambda: review(topology),
+        "availability": lambda: availability(topology, seed=seed),
+        "commits": lambda: {
+            g.name: commit_latency(topology, g.name, samples=samples, seed=seed) for g in topology.raft_groups
+        },
+        "room": lambda: fits(topology),
+        "dates": lambda: runouts(
+            topology, horizon=asked.horizon, growth=asked.growth, samples=samples, seed=seed
+        ),
+        "recovery": lambda: recoveries(topology, samples=samples, seed=seed),
+        "bill": lambda: monthly_cost(topology, samples=samples, seed=seed),
+        "quorums": lambda: advise(topology),
+    }
+    found: dict[str, Any] = {}
+    for name in _QUESTIONS:
+        steps.begin(f"{which}{name}")
+        found[name] = questions[name]()
+    *bill, total = found["bill"]
     return Answers(
         topology=topology,
-        horizon=horizon,
-        growth=growth,
-        load=load,
-        samples=samples,
-        seed=seed,
-        findings=done(review(topology)),
-        services=done(availability(topology, seed=seed)),
+        horizon=asked.horizon,
+        growth=asked.growth,
+        load=asked.load,
+        samples=asked.samples,
+        seed=asked.seed,
+        findings=found["review"],
+        services=found["availability"],
         requests=tuple(requests),
-        commits=done(
-            {
-                g.name: commit_latency(topology, g.name, samples=samples, seed=seed)
-                for g in topology.raft_groups
-            }
-        ),
-        fits=done(fits(topology)),
-        runouts=runouts(topology, horizon=horizon, growth=growth, samples=samples, seed=seed, tick=tick),
-        recoveries=done(recoveries(topology, samples=samples, seed=seed)),
+        commits=found["commits"],
+        fits=found["room"],
+        runouts=found["dates"],
+        recoveries=found["recovery"],
         bill=tuple(bill),
         total=total,
-        advice=done(advise(topology)),
-        changed={
-            name: answers(
-                other, horizon=horizon, growth=growth, load=load, samples=samples, seed=seed, tick=tick
-            )
-            for name, other in (changed or {}).items()
-        },
+        advice=found["quorums"],
     )

@@ -8,12 +8,18 @@ from meshlab.planning.report.answers import Answers
 from meshlab.planning.report.document import Figure, Line, Number, Report, Section, Sentence, numbered
 from meshlab.planning.report.methods import METHODS
 from meshlab.planning.report.searched import searched
+from meshlab.planning.report.signed import Signed, unsigned
 from meshlab.planning.report.sources import Sources
 from meshlab.planning.report.verdict import verdict
 
 
 def capacity_plan(
-    a: Answers, *, design: str = "", note: str = "", exploration: Exploration | None = None
+    a: Answers,
+    *,
+    design: str = "",
+    note: str = "",
+    exploration: Exploration | None = None,
+    signed: Signed | None = None,
 ) -> Report:
     """Gives the capacity plan of a design.
 
@@ -27,10 +33,12 @@ def capacity_plan(
         What is changed of it, in words.
     exploration
         A search over designs, not only those named; it stands after the changes.
+    signed
+        The plan's day and author, for its head.
     """
     s = Sources(a.topology, design or a.topology.name)
     sections = [
-        verdict(a, s),
+        verdict(a, s, exploration),
         drawn(a, s),
         standing.availability(a, s),
         demand.latency(a, s),
@@ -47,7 +55,8 @@ def capacity_plan(
     subtitle = asked(a, s, note)
     used = {basis.method for basis in Report("", subtitle, made, {}, {}).bases()}
     methods = {key: method for key, method in METHODS.items() if key in used}
-    return Report(f"Capacity plan: {a.topology.name}", subtitle, made, methods, s.cited)
+    head = signed.line() if signed else unsigned()
+    return Report(f"Capacity plan: {a.topology.name}", subtitle, made, methods, s.cited, head)
 
 
 def asked(a: Answers, s: Sources, note: str) -> Line:

@@ -123,6 +123,7 @@ class Report:
     sections: tuple[Section, ...]
     methods: Mapping[str, Method]
     sources: Mapping[str, Source]
+    signed: str = ""
 
     def lines(self) -> Iterator[Line]:
         """Gives every line of the plan, in order of appearance."""

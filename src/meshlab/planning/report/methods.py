@@ -39,8 +39,8 @@ METHODS = {
         "When a resource is used up",
         "In each world size and growth of every workload are drawn once from their triangles and used in "
         "every resource they enter; the date is (limit - used) / growth. Growth is linear within a world. "
-        "p10, p50 and p90 are read from the distribution of that date at 48 horizons; the probability "
-        "within the horizon is the share of worlds.",
+        "p10, p50 and p90 are those of the date over the worlds; the probability within the horizon is the share "
+        "of worlds in which it comes sooner.",
     ),
     "recovery": Method(
         "How long a chain node is away",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshlab.planning.explore import Exploration
 from meshlab.planning.report import demand, money, standing, words
 from meshlab.planning.report.answers import Answers
 from meshlab.planning.report.document import Line, Number, Section, Table, numbered
@@ -10,7 +11,7 @@ from meshlab.planning.report.sources import Sources
 GOOD, LOOK, BAD = "● yes", "▲ look at it", "✖ no"
 
 
-def verdict(a: Answers, s: Sources) -> Section:
+def verdict(a: Answers, s: Sources, found: Exploration | None = None) -> Section:
     """Question, answer, mark."""
     rows = [available(a, s), fast(a, s), big(a, s), lasting(a, s), priced(a, s), safe(a, s), sound(a, s)]
     table = Table(

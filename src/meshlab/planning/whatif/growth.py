@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from meshlab.model import Estimate, Topology
-from meshlab.planning.capacity import Resource, forecast
+from meshlab.model import Topology
+from meshlab.planning.capacity import Resource
+from meshlab.planning.capacity.draws import WORLDS
+from meshlab.planning.capacity.forecast import Prospect, prospects
 
 
 def grown(
-    topology: Topology, *, horizon: float, growth: float = 1.0, samples: int = 20_000, seed: int = 0
+    topology: Topology, *, horizon: float, growth: float = 1.0, samples: int = WORLDS, seed: int = 0
 ) -> tuple[Resource, ...]:
     """Gives the forecast with everything growing `growth` times as fast as the table says.
 
@@ -24,14 +26,22 @@ def grown(
     Growth is linear within a world, so faster growth is time passing faster: (limit - used) / (g x growth) <= H
     where (limit - used) / growth <= g x H. A disk's wear counts as growth.
     """
-    found = forecast(topology, horizon=growth * horizon, samples=samples, seed=seed)
+    found = prospects(topology, samples=samples, seed=seed)
+    return tuple(grown_from(one, horizon=horizon, growth=growth) for one in found)
+
+
+def grown_from(one: Prospect, *, horizon: float, growth: float) -> Resource:
+    """Gives one resource of a forecast with everything growing `growth` times as fast."""
+    found = one.resource(growth * horizon)
     if growth == 1:
         return found
-    return tuple(replace(one, days_left=_faster(one.days_left, growth)) for one in found)
+    days = found.days_left
+    low, mid, high = (sooner(value, growth) for value in (days.low, days.mid, days.high))
+    return replace(found, days_left=replace(days, low=low, mid=mid, high=high))
 
 
-def _faster(days: Estimate, growth: float) -> Estimate:
-    low, mid, high = (
-        value / growth if growth else math.inf if value else 0.0 for value in (days.low, days.mid, days.high)
-    )
-    return replace(days, low=low, mid=mid, high=high)
+def sooner(days: float, growth: float) -> float:
+    """Gives the days until something is used up when everything grows `growth` times as fast."""
+    if growth == 1:
+        return days
+    return days / growth if growth else math.inf if days else 0.0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from html import escape
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model import Topology
+from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.report.words import span
 from meshlab.planning.whatif import Change, Quick, QuickAnswer, changed, farthest
 from meshlab.views.panels.parts.heap import set_aside
@@ -17,11 +16,11 @@ from meshlab.views.panels.parts.whatif_tables import answer_html, words
 if TYPE_CHECKING:
     import ipywidgets as widgets
 
+    from meshlab.planning.progress import Progress
     from meshlab.views.plots.plan_files import WrittenPlan
 
 MONTH = 31_557_600.0 / 12
 MOST_WORKERS = 3
-_EVERY = 8
 
 
 class WhatIfPanel:
@@ -114,10 +113,13 @@ class WhatIfPanel:
         """Gives the answers as HTML tables."""
         return answer_html(self.answer, self.base)
 
-    def export(
-        self, samples: int = 20_000, tick: Callable[[], None] = lambda: None
-    ) -> tuple[WrittenPlan, ...]:
-        """Writes the plan of the design as it is turned now, as HTML and as Markdown; `tick` after each step.
+    def export(self, samples: int = WORLDS, progress: Progress | None = None) -> tuple[WrittenPlan, ...]:
+        """Writes the plan of the design as it is turned now, as HTML and as Markdown.
+
+        Parameters
+        ----------
+        progress
+            Called before each step with how many are done, how many there are, and which comes next.
 
         Raises
         ------
@@ -125,7 +127,7 @@ class WhatIfPanel:
             The folder cannot be written to.
         """
         from meshlab.planning.report import answers
-        from meshlab.views.plots.plan_files import write_plan
+        from meshlab.views.plots.plan_files import write_plans
 
         self.folder.mkdir(parents=True, exist_ok=True)
         found = answers(
@@ -135,13 +137,11 @@ class WhatIfPanel:
             load=self.change.load,
             samples=samples,
             seed=self.quick.seed,
-            tick=tick,
+            progress=progress,
         )
         note = "" if self.change == Change() else self.said()
-        return tuple(
-            write_plan(found, self.folder / f"capacity-plan{kind}", design=self.design, note=note)
-            for kind in (".html", ".md")
-        )
+        files = [self.folder / f"capacity-plan{kind}" for kind in (".html", ".md")]
+        return write_plans(found, files, design=self.design, note=note, progress=progress)
 
     def said(self) -> str:
         """Gives what is turned, in words."""
@@ -227,23 +227,19 @@ class WhatIfPanel:
 
     def _export(self) -> None:
         from meshlab.model.errors import MeshlabError
-        from meshlab.planning.report import STEPS
 
-        steps = count(1)
-
-        def tick() -> None:
-            done = next(steps)
-            if done % _EVERY == 0:
-                self._say(f"▶ computing 20,000 worlds, {done} of {STEPS} steps …")
-
-        self._say("▶ computing 20,000 worlds …")
+        self._say("▶ computing the plan …")
         try:
-            written = self.export(tick=tick)
+            written = self.export(progress=self._told)
         except (MeshlabError, OSError) as error:
             self._say(f"✖ not written: {error}", bad=True)
             return
         names = " and ".join(str(plan.files[0]) for plan in written)
         self._say(f"● written: {names}, {written[0].numbers} numbers with their sources ({self.said()})")
+
+    def _told(self, done: int, count: int, what: str) -> None:
+        if what:
+            self._say(f"▶ {WORLDS:,} worlds: {done} of {count} steps, now {what} …")
 
     def _say(self, text: str, bad: bool = False) -> None:
         kind = 'role="alert" class="meshlab-status bad"' if bad else 'role="status" class="meshlab-status"'

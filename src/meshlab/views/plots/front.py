@@ -20,7 +20,6 @@ def front_figure(found: Exploration) -> Figure:
 
     A design on the front may lie above another one: latency and the date of exhaustion, which are not drawn, count too.
     """
-    import numpy as np
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 5.0), layout="constrained")
@@ -29,7 +28,7 @@ def front_figure(found: Exploration) -> Figure:
     for one in found.designs:
         fate = "rejected" if one.rejected else "on the front" if one.front else "dominated"
         marker, fill = _LOOKS[fate]
-        low, mid, high = np.quantile(one.measures.cost, [0.05, 0.5, 0.95])
+        low, mid, high = (one.measures.cost_quantile(p) for p in (0.05, 0.5, 0.95))
         down = _minutes(found, one)
         ax.plot([low, high], [down, down], color=style.FAINT, lw=1.2, zorder=1)
         ax.scatter(
@@ -41,7 +40,7 @@ def front_figure(found: Exploration) -> Figure:
     best = found.recommendation.design
     for name in dict.fromkeys(name for name in (found.today.design.name, best) if name):
         one = found[name]
-        mid = float(np.median(one.measures.cost))
+        mid = one.measures.cost_mid
         text = f"{name} (recommended)" if name == best else name
         ax.annotate(
             text, (mid, _minutes(found, one)), xytext=(0, 12), textcoords="offset points",

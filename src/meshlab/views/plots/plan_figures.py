@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from meshlab.planning.report.answers import Answers
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DPI = 150
 WIDTH = 10.0
 """Inches."""
 _BAR = "#4c7ba6"
@@ -30,19 +31,23 @@ KINDS = {
 _NINES = ((526.0, "99.9 %"), (52.6, "99.99 %"), (5.26, "99.999 %"))
 
 
-def plan_figures(a: Answers, dpi: int = 150) -> dict[str, bytes]:
+def plan_figures(a: Answers, dpi: int = DPI) -> dict[str, bytes]:
     """Gives the plan's pictures as PNG, by the names that the plan calls them by."""
+    return {name: png(drawn(), dpi) for name, drawn in drawings(a).items()}
+
+
+def drawings(a: Answers) -> dict[str, Callable[[], Figure]]:
+    """Gives what draws each of the plan's pictures, by the names that the plan calls them by."""
     from meshlab.views.topology.plot import plot_topology
 
-    figures = {"design": plot_topology(a.topology)}
-    if a.services:
-        figures["availability"] = availability_figure(a)
-    if a.requests:
-        figures["latency"] = latency_figure(a)
-    if a.runouts:
-        figures["runout"] = runout_figure(a)
-    figures["cost"] = cost_figure(a)
-    return {name: png(figure, dpi) for name, figure in figures.items()}
+    wanted: dict[str, tuple[bool, Callable[[], Figure]]] = {
+        "design": (True, lambda: plot_topology(a.topology)),
+        "availability": (bool(a.services), lambda: availability_figure(a)),
+        "latency": (bool(a.requests), lambda: latency_figure(a)),
+        "runout": (bool(a.runouts), lambda: runout_figure(a)),
+        "cost": (True, lambda: cost_figure(a)),
+    }
+    return {name: drawn for name, (there, drawn) in wanted.items() if there}
 
 
 def availability_figure(a: Answers) -> Figure:

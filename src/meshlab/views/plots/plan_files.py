@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from meshlab.model.errors import InputError
 from meshlab.planning.explore import Exploration
-from meshlab.planning.report import Answers, Report, Table, capacity_plan, html, markdown
+from meshlab.planning.progress import Progress, Steps
+from meshlab.planning.report import Answers, Report, Signed, Table, capacity_plan, html, markdown
 from meshlab.planning.report.document import Number, plain
 
 _KINDS = (".html", ".md")
@@ -47,20 +49,64 @@ def check_output(path: Path) -> None:
 
 
 def write_plan(
-    a: Answers, path: Path, *, design: str = "", note: str = "", exploration: Exploration | None = None
+    a: Answers,
+    path: Path,
+    *,
+    design: str = "",
+    note: str = "",
+    exploration: Exploration | None = None,
+    signed: Signed | None = None,
+    progress: Progress | None = None,
 ) -> WrittenPlan:
     """Writes the plan of a design's answers; the ending of the file says how; names as in `capacity_plan`.
+
+    Parameters
+    ----------
+    progress
+        Called before each picture and each page with how many are done, how many there are, and which comes next.
 
     Raises
     ------
     InputError
         The file cannot be written.
     """
-    from meshlab.views.plots.plan_figures import plan_figures
+    [written] = write_plans(
+        a, [path], design=design, note=note, exploration=exploration, signed=signed, progress=progress
+    )
+    return written
 
-    check_output(path)
-    report = capacity_plan(a, design=design, note=note, exploration=exploration)
-    pictures = plan_figures(a)
+
+def write_plans(
+    a: Answers,
+    paths: Sequence[Path],
+    *,
+    design: str = "",
+    note: str = "",
+    exploration: Exploration | None = None,
+    signed: Signed | None = None,
+    progress: Progress | None = None,
+) -> tuple[WrittenPlan, ...]:
+    """Writes one plan to several files, its pictures drawn once; else as `write_plan`."""
+    from meshlab.views.marks import png
+    from meshlab.views.plots.plan_figures import DPI, drawings
+
+    for path in paths:
+        check_output(path)
+    report = capacity_plan(a, design=design, note=note, exploration=exploration, signed=signed)
+    todo, pictures = drawings(a), {}
+    steps = Steps(len(todo) + len(paths), progress)
+    for name, drawn in todo.items():
+        steps.begin(f"the picture of {name}")
+        pictures[name] = png(drawn(), DPI)
+    written = []
+    for path in paths:
+        steps.begin(path.name)
+        written.append(WrittenPlan(_page(path, report, pictures), report))
+    steps.end()
+    return tuple(written)
+
+
+def _page(path: Path, report: Report, pictures: Mapping[str, bytes]) -> tuple[Path, ...]:
     files = [path]
     try:
         if path.suffix == ".html":
@@ -75,4 +121,4 @@ def write_plan(
         raise InputError.single(
             str(path), f"cannot be written: {error.strerror}", "choose another place"
         ) from None
-    return WrittenPlan(tuple(files), report)
+    return tuple(files)

@@ -24,7 +24,8 @@ def html(report: Report, figures: Mapping[str, bytes] | None = None) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(report.title)}</title><style>{STYLE}</style></head>\n<body>\n<main>\n"
-        f"<header><h1>{escape(report.title)}</h1><p class=sub>{writer.line(report.subtitle)}</p></header>\n"
+        f"<header><h1>{escape(report.title)}</h1><p class=signed>{escape(report.signed)}</p>"
+        f"<p class=sub>{writer.line(report.subtitle)}</p></header>\n"
         f"{writer.contents()}\n"
         + "\n".join(writer.sections())
         + "\n"

@@ -15,7 +15,7 @@ def markdown(report: Report, figures: Mapping[str, str] | None = None) -> str:
     """Gives the plan as Markdown; `figures` are the files of its pictures, by name. Every text is escaped."""
     bases = {basis: n for n, basis in enumerate(report.bases(), 1)}
     sources = {key: n for n, key in enumerate(dict.fromkeys(k for b in bases for k in b.sources), 1)}
-    parts = [f"# {escape(report.title)}", _line(report.subtitle, bases)]
+    parts = [f"# {escape(report.title)}", escape(report.signed), _line(report.subtitle, bases)]
     for section in report.sections:
         parts += _section(section, bases, figures or {})
     parts += ["## Sources and methods", escape(quality(report, sources)), "### Methods"]

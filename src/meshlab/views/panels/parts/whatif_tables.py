@@ -21,40 +21,63 @@ from meshlab.planning.report.words import (
     years,
 )
 from meshlab.planning.whatif import QuickAnswer
+from meshlab.planning.whatif.quick import FEW
 from meshlab.views.marks import html_table
 from meshlab.views.panels.parts.bars import interval_bar
 
 _ROWS = 5
+_WORLDS = (
+    "The design as it is: the plan's own numbers. Changed: the same worlds; only what a change does to a latency is "
+    f"seen in {FEW:,} of them, and the exported plan computes it in all."
+)
 _LEGEND = "Bars: 90 %; line: middle; circle: before the change; dashed: horizon. "
 
 
+GOOD, LOOK, BAD = "●", "▲", "✖"
+_GRAVEST_FIRST = (BAD, LOOK, GOOD)
+
+
 def words(now: QuickAnswer) -> str:
-    """Gives the answers in a few sentences."""
+    """Gives the answers in a few sentences, what is graver first: the sign before them is that of the first."""
+    told = sorted(statements(now), key=lambda one: _GRAVEST_FIRST.index(one[0]))
+    return ". ".join(text for _, text in told) + "."
+
+
+def mark(now: QuickAnswer) -> str:
+    """Gives a shape for how it stands: ● all well, ▲ to be looked at, ✖ does not do."""
+    return min((sign for sign, _ in statements(now)), key=_GRAVEST_FIRST.index)
+
+
+def statements(now: QuickAnswer) -> list[tuple[str, str]]:
+    """Gives each answer as a sentence with the sign of how it stands."""
     short = [fit.reason for fit in now.fits if not fit.fits]
     short += [one.reason for one in now.resources if not one.fits]
-    stuck = [f"{one.request} saturates ({one.saturated})" for one in now.requests if one.saturated]
-    told = ["Does not fit: " + "; ".join(short) if short else "Everything fits"]
+    told = [(BAD, "Does not fit: " + "; ".join(short)) if short else (GOOD, "Everything fits today")]
     if now.first is not None:
-        one = now.first
-        text = (
-            f"{one.subject}'s {one.resource} is used up first, in {years(one.days_left.mid)}, "
-            f"within {span(now.horizon)} with probability {share(one.within_horizon)}"
-        )
-        likely = max(now.resources, key=lambda other: other.within_horizon)
-        if likely.within_horizon > max(one.within_horizon, LIKELY):
-            text += f" ({likely.subject}'s {likely.resource}: {share(likely.within_horizon)})"
-        told.append(text)
+        told.append(_used_up(now, now.first))
+    stuck = [f"{one.request} saturates ({one.saturated})" for one in now.requests if one.saturated]
     if stuck:
-        told.append("Too slow: " + "; ".join(stuck))
+        told.append((BAD, "Too slow: " + "; ".join(stuck)))
     elif now.requests:
         slow = max(
             (one for one in now.requests if one.request != "kubectl-omni"),
             key=lambda one: one.p99.value,
             default=now.requests[0],
         )
-        told.append(f"{slow.request} takes longest, p99 {milliseconds(slow.p99.value)}")
-    told.append(f"A month costs {money_between(now.total.monthly)} USD")
-    return ". ".join(told) + "."
+        told.append((GOOD, f"{slow.request} takes longest, p99 {milliseconds(slow.p99.value)}"))
+    return [*told, (GOOD, f"A month costs {money_between(now.total.monthly)} USD")]
+
+
+def _used_up(now: QuickAnswer, first: Resource) -> tuple[str, str]:
+    text = (
+        f"{first.subject}'s {first.resource} is used up first, in {years(first.days_left.mid)}, "
+        f"within {span(now.horizon)} with probability {share(first.within_horizon)}"
+    )
+    likely = max(now.resources, key=lambda other: other.within_horizon)
+    if likely.within_horizon > max(first.within_horizon, LIKELY):
+        text += f" ({likely.subject}'s {likely.resource}: {share(likely.within_horizon)})"
+    sign = BAD if likely.within_horizon > 0.5 else LOOK if likely.within_horizon > LIKELY else GOOD
+    return sign, text
 
 
 def answer_html(now: QuickAnswer, base: QuickAnswer, *, bars: bool = True) -> str:
@@ -76,16 +99,8 @@ def answer_html(now: QuickAnswer, base: QuickAnswer, *, bars: bool = True) -> st
         '<p class="meshlab-answer" aria-live="polite" style="max-width:70em">'
         f"{escape(mark(now))} {escape(words(now))}</p>"
         f'<div style="display:flex;flex-wrap:wrap;align-items:flex-start">{cells}</div>'
-        f'<p style="opacity:.75;margin:0">{_LEGEND if bars else ""}A thousand worlds; the exported plan has 20,000.</p>'
+        f'<p style="opacity:.75;margin:0">{_LEGEND if bars else ""}{_WORLDS}</p>'
     )
-
-
-def mark(now: QuickAnswer) -> str:
-    """Gives a shape for how it stands: ● all well, ▲ to be looked at, ✖ does not do."""
-    bad = any(not fit.fits for fit in now.fits) or any(not one.fits for one in now.resources)
-    bad = bad or any(one.saturated for one in now.requests)
-    likely = max((one.within_horizon for one in now.resources), default=0.0)
-    return "✖" if bad or likely > 0.5 else "▲" if likely > LIKELY else "●"
 
 
 def _room(now: QuickAnswer, base: QuickAnswer, bars: bool) -> str:
