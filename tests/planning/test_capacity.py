@@ -145,8 +145,8 @@ def test_memory_is_used_up_when_what_is_asked_for_has_grown_by_what_is_free() ->
 def test_a_second_node_of_a_chain_doubles_what_leaves_the_data_centre() -> None:
     cluster = reference()
     solana = replace(cluster.workload("solana"), machines=("worker-1", "worker-2"), replicas=2)
-    once = row(forecast(cluster), "dc-1", "way out").used.mid
-    twice = row(forecast(cluster.with_component(solana)), "dc-1", "way out").used.mid
+    once = row(forecast(cluster), "dc-1", "uplink").used.mid
+    twice = row(forecast(cluster.with_component(solana)), "dc-1", "uplink").used.mid
     assert twice - once == pytest.approx(row(forecast(cluster), "worker-1", "network").used.mid, rel=0.05)
 
 
@@ -253,7 +253,7 @@ def test_a_chain_under_a_name_of_its_own_grows_as_its_role() -> None:
         assert row(named, "worker-1", what) == again
     assert row(named, "worker-4", "disk space").users == ("solana-b",)
     assert row(named, "secrets", "volume").used == row(plain, "vault-server", "volume").used
-    assert row(named, "dc-1", "way out").used.mid > 1.7 * row(plain, "dc-1", "way out").used.mid
+    assert row(named, "dc-1", "uplink").used.mid > 1.7 * row(plain, "dc-1", "uplink").used.mid
 
 
 def test_a_row_of_its_own_name_goes_before_that_of_the_role() -> None:
@@ -265,5 +265,5 @@ def test_a_row_of_its_own_name_goes_before_that_of_the_role() -> None:
 
 def test_who_shares_the_way_out_is_named_once() -> None:
     solana = replace(reference().workload("solana"), machines=("worker-1", "worker-2"), replicas=2)
-    out = row(forecast(reference().with_component(solana), samples=100), "dc-1", "way out")
+    out = row(forecast(reference().with_component(solana), samples=100), "dc-1", "uplink")
     assert out.users == ("solana", "ethereum", "tron")

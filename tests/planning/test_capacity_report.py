@@ -20,7 +20,6 @@ from meshlab.model.spec import data_file, reference
 from meshlab.planning import monthly_cost
 from meshlab.planning.explore import Limits, explore, limits
 from meshlab.planning.report import (
-    STEPS,
     Answers,
     Report,
     Table,

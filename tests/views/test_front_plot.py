@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from meshlab.model.spec import reference
-from meshlab.planning.explore import explore
+from meshlab.planning.explore import Limits, explore
 from meshlab.views.plots.front import front_figure
 
 
 def test_every_design_is_drawn_at_its_bill_and_its_downtime() -> None:
-    found = explore(reference(), ["spare-workers=0,1", "chain-replicas=1,2"], samples=400)
+    found = explore(
+        reference(), ["spare-workers=0,1", "chain-replicas=1,2"], asked=Limits(horizon=12), samples=400
+    )
     (ax,) = front_figure(found).axes
     drawn = {tuple(np.round(point, 3)) for one in ax.collections for point in one.get_offsets()}
     wanted = {

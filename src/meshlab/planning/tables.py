@@ -70,6 +70,29 @@ def growth() -> dict[tuple[str, str], Row]:
     return {(keys["workload"], keys["quantity"]): row for keys, row in _rows("growth.csv")}
 
 
+@dataclass(frozen=True)
+class Document:
+    """What a code in a provenance (``A.etcd quota``) stands for: a document, its address where it has one, its date."""
+
+    title: str
+    url: str
+    date: str
+
+
+def documents() -> dict[str, Document]:
+    """Gives the documents of ``data/sources.csv`` by their codes."""
+    path = data_file("sources.csv")
+    return _documents(path, path.stat().st_mtime_ns)
+
+
+@lru_cache
+def _documents(path: Path, changed: int) -> dict[str, Document]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return {
+            row["code"]: Document(row["document"], row["url"], row["date"]) for row in csv.DictReader(file)
+        }
+
+
 def grows_as(workload: Workload, table: Mapping[tuple[str, str], Row]) -> str:
     """Gives the name of a workload's rows in growth.csv: its own where it has some, else its role's.
 

@@ -241,7 +241,7 @@ def _capacity_told(
         ]
         for one in back
     ]
-    lines.append(table("", ["workload", "after", "back at the tip in (90 %)", "by"], rows))
+    lines.append(table("", ["workload", "after", "caught up in (90 %)", "by"], rows))
     return "\n".join(lines)
 
 

@@ -126,9 +126,9 @@ def _asked_for(
             used,
             sum(parts, start=np.zeros(worlds.count)),
             limit,
-            "the node falls behind the tip of its chain"
+            "the node no longer keeps up with its chain"
             if resource == "cores"
-            else "the kernel kills the node; it starts anew and falls behind",
+            else "the kernel kills the node, which then has to catch up",
             tuple(w.name for w in here),
             "; ".join(worlds.source(worlds.name(w), quantity) for w in grown),
             _sources(worlds, grown, quantity),
@@ -153,7 +153,7 @@ def _traffic(subject: str, what: str, limit: float, loads: Sequence[Workload], w
         _sum(worlds, loads, "traffic"),
         daily,
         limit,
-        "the nodes fall behind the tip of their chains",
+        "the nodes no longer keep up with their chains",
         tuple(dict.fromkeys(w.name for w in loads)),
         "; ".join(worlds.source(worlds.name(w), "traffic") for w in loads),
         # What is added in a year is a share of the traffic: both are in the date.
@@ -162,7 +162,7 @@ def _traffic(subject: str, what: str, limit: float, loads: Sequence[Workload], w
 
 
 def _uplinks(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
-    """A data centre's way out: the largest link that leaves it carries its chain traffic too."""
+    """A data centre's uplink: the largest link that leaves it carries its chain traffic too."""
     for site in topology.sites:
         if site.place != "datacentre":
             continue
@@ -179,7 +179,7 @@ def _uplinks(topology: Topology, worlds: Worlds) -> Iterator[Claim]:
         ]
         widest = max(out, default=0.0)
         if loads and widest:
-            yield _traffic(site.name, "way out", widest, loads, worlds)
+            yield _traffic(site.name, "uplink", widest, loads, worlds)
 
 
 def _tunnels(topology: Topology, worlds: Worlds, sent: Draws) -> Iterator[Claim]:

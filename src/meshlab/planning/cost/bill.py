@@ -228,7 +228,7 @@ def _racked(topology: Topology, draws: Draws) -> Iterator[_Line]:
 
 
 def _uplinks(topology: Topology, draws: Draws) -> Iterator[_Line]:
-    """The port of each data centre's widest way out."""
+    """The port of each data centre's widest uplink."""
     ports: Counter[str] = Counter()
     for site in topology.sites:
         if site.place == "datacentre":
@@ -238,7 +238,7 @@ def _uplinks(topology: Topology, draws: Draws) -> Iterator[_Line]:
     for item, count in sorted(ports.items()):
         what = "more than" if item == "uplink-10g" else "up to"
         yield _Line(
-            f"way out of the data centre, port of {what} 1 Gbps",
+            f"uplink of the data centre, port of {what} 1 Gbps",
             count,
             "piece",
             count * draws.price(item),

@@ -106,7 +106,7 @@ def _switch() -> Reliability:
 
 
 def uplink(topology: Topology, value: str) -> Topology:
-    """Gives the topology with every way out of a data centre of this width; latency and failures stay."""
+    """Gives the topology with every uplink of a data centre of this width; latency and failures stay."""
     places = {site.name for site in topology.sites if site.place == "datacentre"}
     changed = topology
     for link in topology.links:
@@ -116,7 +116,7 @@ def uplink(topology: Topology, value: str) -> Topology:
 
 
 def uplink_today(topology: Topology) -> str | None:
-    """Gives the width of the widest way out of a data centre, as the spec would say it."""
+    """Gives the width of a data centre's widest uplink, as the spec would say it."""
     places = {site.name for site in topology.sites if site.place == "datacentre"}
     ways = [x.bandwidth for x in topology.links if x.a != x.b and {x.a, x.b} & places and x.bandwidth]
     return f"{max(ways) / 1e9:g}Gbps" if ways else None

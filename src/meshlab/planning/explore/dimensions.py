@@ -114,7 +114,7 @@ DIMENSIONS = {
             ("1Gbps", "10Gbps"),
             data_centre.uplink_today,
             data_centre.uplink,
-            "the data centre's way out",
+            "the data centre's uplink",
         ),
         Dimension(
             "tor",

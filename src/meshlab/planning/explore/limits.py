@@ -108,7 +108,7 @@ def missed(topology: Topology, measures: Measures, asked: Limits) -> tuple[Rejec
     return tuple(found)
 
 
-_REMEDIES = {"way out": "uplink=1Gbps,10Gbps", "memory": "worker-memory=1x,1.5x"}
+_REMEDIES = {"uplink": "uplink=1Gbps,10Gbps", "memory": "worker-memory=1x,1.5x"}
 """Dimensions that the default set leaves out, by what they make more of."""
 
 

@@ -296,7 +296,7 @@ def _alternatives(
             continue
         rejection = out[i]
         if rejection is not None:
-            found.append(Alternative(design.name, different[0], f"rejected: {rejection.reason}"))
+            found.append(Alternative(design.name, different[0], f"rejected by {rejection.constraint}"))
             continue
         minutes = options[i].saved_in_all.mid - options[chosen].saved_in_all.mid
         dollars = measured[i].cost_mid - measured[chosen].cost_mid

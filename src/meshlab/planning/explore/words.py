@@ -28,6 +28,15 @@ def columns(found: Exploration) -> list[str]:
     ]
 
 
+def rejected_by(found: Exploration) -> dict[str, int]:
+    """How many designs each constraint rejects, in the order of the designs."""
+    out: dict[str, int] = {}
+    for one in found.designs:
+        if one.rejected:
+            out[one.rejected.constraint] = out.get(one.rejected.constraint, 0) + 1
+    return out
+
+
 def rejections(found: Exploration) -> list[str]:
     """How many designs each constraint rejects, and why the first of them."""
     out: dict[str, list[Explored]] = {}

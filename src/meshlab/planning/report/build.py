@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshlab.planning.explore import Exploration
 from meshlab.planning.report import demand, money, standing, words
 from meshlab.planning.report.answers import Answers
+from meshlab.planning.report.conclusion import conclusion, decision, proposals
 from meshlab.planning.report.document import Figure, Line, Number, Report, Section, Sentence, numbered
 from meshlab.planning.report.methods import METHODS
 from meshlab.planning.report.searched import searched
@@ -37,8 +38,10 @@ def capacity_plan(
         The plan's day and author, for its head.
     """
     s = Sources(a.topology, design or a.topology.name)
+    todo = proposals(a, s, exploration)
     sections = [
-        verdict(a, s, exploration),
+        verdict(a, s, decision(todo), exploration),
+        conclusion(todo, s),
         drawn(a, s),
         standing.availability(a, s),
         demand.latency(a, s),

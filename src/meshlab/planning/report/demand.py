@@ -219,7 +219,7 @@ def recovery(a: Answers, s: Sources) -> Section | None:
         )
     table = Table(
         (
-            "From the outage's end, or the disk's loss, until the node is at the tip, or the voter has everything",
+            "From the outage's end, or the disk's loss, until the node has caught up, or the voter has everything",
         ),
         ("workload", "after", "back in (interval)", "by", "replay never ends"),
         tuple(rows),

@@ -6,17 +6,27 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-_NUMBER = re.compile(r"(?<![\w.\-/])\d(?:[\d,.]*\d)?(?:[a-zA-Z]+|\s?%)?")
-"""A number in running text, with the unit that is written to it; digits inside a name (worker-3, p95) are none."""
+from meshlab.planning.tables import Document
+
+_NUMBER = re.compile(
+    r"(?P<address>\d+(?:\.\d+){3}(?:/\d+)?(?::\d+)?)"
+    r"|(?<![\w.\-/=])(?<!= )\d(?:[\d,.]*\d)?(?:[a-zA-Z]+|\s?%)?"
+)
+"""A number in running text, with the unit that is written to it; digits inside a name (worker-3, p95), of an address
+(10.0.0.0/8) or of a setting (min = max = 1, masters=5) are none."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where one number that goes in comes from: its place (a row of a table, a part of the spec), value, provenance."""
+    """Where one number that goes in comes from: its place (a row of a table, a part of the spec), value, provenance.
+
+    ``text`` is the provenance as the table has it; ``told`` the same for a reader, with documents in place of codes.
+    """
 
     place: str
     value: str
     text: str
+    told: tuple[str | Document, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -67,6 +77,8 @@ def numbered(text: str, basis: Basis) -> Line:
     pieces: list[str | Number] = []
     at = 0
     for found in _NUMBER.finditer(text):
+        if found["address"]:
+            continue
         if found.start() > at:
             pieces.append(text[at : found.start()])
         pieces.append(Number(found.group(), basis))
@@ -81,9 +93,10 @@ def plain(line: Line) -> str:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A paragraph."""
+    """A paragraph; the ``lead`` of a section is what a hurried reader reads of it."""
 
     line: Line
+    lead: bool = False
 
 
 @dataclass(frozen=True)

@@ -82,10 +82,13 @@ def changes(a: Answers, s: Sources) -> Section | None:
     beside = {name: s.asked(f"the design {name}", "held beside") for name in a.changed}
     rows: list[tuple[Line, ...]] = []
     for service, one in a.services.items():
-        cells: list[Line] = [(f"{service}, down a year",), (Number(downtime(one), basis_of(one, s)),)]
+        cells: list[Line] = [
+            (f"{words.service(service)}, down a year",),
+            (Number(downtime(one), basis_of(one, s)),),
+        ]
         for name, other in a.changed.items():
             there = other.services.get(service)
-            found = _with(basis_of(there, s), beside[name]) if there else None
+            found = with_source(basis_of(there, s), beside[name]) if there else None
             cells.append((Number(downtime(there), found),) if there and found else ("is not there",))
         rows.append(tuple(cells))
     priced = total_basis(a, s)
@@ -93,7 +96,10 @@ def changes(a: Answers, s: Sources) -> Section | None:
     rows.append(
         (
             ("USD a month (p05 to p95)",),
-            *((Number(words.money_between(d.total.monthly), _with(priced, key)),) for d, key in columns),
+            *(
+                (Number(words.money_between(d.total.monthly), with_source(priced, key)),)
+                for d, key in columns
+            ),
         )
     )
     rows.append((("first to run out",), *(_first(d, s, key) for d, key in columns)))
@@ -112,7 +118,8 @@ def _kept(rows: list[tuple[Line, ...]]) -> list[tuple[Line, ...]]:
     return [row for row in rows if row not in same] or rows
 
 
-def _with(basis: Basis, key: str | None) -> Basis:
+def with_source(basis: Basis, key: str | None) -> Basis:
+    """Gives the basis with one more source."""
     return Basis(basis.method, (*basis.sources, key)) if key else basis
 
 
@@ -120,7 +127,7 @@ def _first(a: Answers, s: Sources, key: str | None) -> Line:
     if not a.runouts:
         return ("nothing",)
     out = a.runouts[0]
-    basis = _with(resource_basis(out.resource, s), key)
+    basis = with_source(resource_basis(out.resource, s), key)
     return (f"{out.resource.subject}, {out.resource.resource}: ", Number(words.years(out.p50), basis))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from meshlab.planning.explore import Exploration
 from meshlab.planning.explore.bounds import Bound, bounds
-from meshlab.planning.explore.words import MOST_ROWS, advice, columns, rejections, row, shown
+from meshlab.planning.explore.words import MOST_ROWS, advice, columns, rejections, row, said_in_full, shown
 from meshlab.planning.report.document import Basis, Line, Section, Sentence, Table, numbered
 from meshlab.planning.report.sources import Sources
 
@@ -14,12 +14,10 @@ from meshlab.planning.report.sources import Sources
 def searched(found: Exploration, s: Sources) -> Section:
     """Gives the section; every number in it is compared on the same worlds (method `explore`)."""
     few, limits = shown(found), bounds(found)
-    tried = s.asked("designs", "; ".join(one.design.name for one in few))
-    kept_to = s.asked("limits", "; ".join(f"{one.constraint}: {one.asked}" for one in limits))
-    basis = s.basis("explore", tried, kept_to, *s.all_rows("explore.csv"))
+    basis = searched_basis(found, s)
     front = sum(one.front for one in found.designs)
     counted = f"{len(found.designs)} designs, {front} of them on the Pareto front, {len(few)} shown"
-    lines = [*advice(found.recommendation), *rejections(found)]
+    lines = [*advice(found.recommendation), *said_in_full(found), *rejections(found)]
     if found.load:
         lines.append(f"the p99 of each design is that under {found.load:,g} requests a second of each kind")
     return Section(
@@ -35,6 +33,13 @@ def searched(found: Exploration, s: Sources) -> Section:
             *_rejected(found, basis),
         ),
     )
+
+
+def searched_basis(found: Exploration, s: Sources) -> Basis:
+    """Gives what every number of a search rests on."""
+    tried = s.asked("designs", "; ".join(one.design.name for one in shown(found)))
+    kept_to = s.asked("limits", "; ".join(f"{one.constraint}: {one.asked}" for one in bounds(found)))
+    return s.basis("explore", tried, kept_to, *s.all_rows("explore.csv"))
 
 
 def _limits(limits: Iterable[Bound], basis: Basis) -> Table:

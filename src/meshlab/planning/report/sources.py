@@ -12,6 +12,7 @@ from meshlab.model.units import duration
 from meshlab.parameters import Parameters
 from meshlab.planning import tables
 from meshlab.planning.report.document import Basis, Source
+from meshlab.planning.report.provenance import pieces
 from meshlab.planning.report.words import YEAR, quantity
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Sources:
         return self._cite(f"{self.design}: {finding.rule}, {where}", "", finding.evidence)
 
     def _cite(self, place: str, value: str, text: str) -> str:
-        self.cited[place] = Source(place, value, text)
+        self.cited[place] = Source(place, value, text, pieces(text))
         return place
 
 

@@ -50,7 +50,7 @@ def availability(a: Answers, s: Sources) -> Section:
         basis = basis_of(one, s)
         rows.append(
             (
-                (name,),
+                (words.service(name),),
                 (Number(words.availability(one.unavailability), basis),),
                 (Number(f"{one.nines:.1f}", basis),),
                 (Number(downtime(one), basis),),
@@ -66,7 +66,7 @@ def availability(a: Answers, s: Sources) -> Section:
         for rank, cut in enumerate(one.cut_sets[:_SHOWN]):
             cuts.append(
                 (
-                    (", ".join(each.service for each in same) if rank == 0 else "",),
+                    (", ".join(words.service(each.service) for each in same) if rank == 0 else "",),
                     (parts(cut.events),),
                     (Number(words.share(cut.probability / one.unavailability), basis),),
                     (Number(words.minutes(cut.probability * MINUTES_PER_YEAR) + " min", basis),),
@@ -142,5 +142,5 @@ def review(a: Answers, s: Sources) -> Section:
     graver = [f for f in a.findings if f.severity != "info"]
     counted = s.basis("review", *(s.evidence(f) for f in graver[:1]))
     caption: Line = (*numbered(words.counted(len(a.findings), "finding"), counted), ", the gravest first")
-    table = Table(caption, ("severity", "rule", "what", "the way out"), tuple(rows))
+    table = Table(caption, ("severity", "rule", "what", "what to do"), tuple(rows))
     return Section("What does the design review say?", (table,))

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from meshlab.planning.explore import Exploration
+from meshlab.planning.explore.phrases import phrase
+from meshlab.planning.explore.words import rejected_by
 from meshlab.planning.report import demand, money, standing, words
 from meshlab.planning.report.answers import Answers
-from meshlab.planning.report.document import Line, Number, Section, Table, numbered
+from meshlab.planning.report.conclusion import dollars, less_downtime
+from meshlab.planning.report.document import Basis, Line, Number, Section, Sentence, Table, numbered
+from meshlab.planning.report.searched import searched_basis
 from meshlab.planning.report.sources import Sources
 
 GOOD, LOOK, BAD = "● yes", "▲ look at it", "✖ no"
 
 
-def verdict(a: Answers, s: Sources, found: Exploration | None = None) -> Section:
-    """Question, answer, mark."""
-    rows = [available(a, s), fast(a, s), big(a, s), lasting(a, s), priced(a, s), safe(a, s), sound(a, s)]
+def verdict(a: Answers, s: Sources, lead: Sentence, found: Exploration | None = None) -> Section:
+    """The decision, then question, answer, mark."""
+    rows = [
+        available(a, s),
+        fast(a, s),
+        big(a, s),
+        lasting(a, s),
+        priced(a, s),
+        safe(a, s),
+        which(a, found, s) if found else None,
+        sound(a, s),
+    ]
     table = Table(
         ("Question by question; each number leads to its method and its sources",),
         ("question", "verdict", "answer"),
         tuple(row for row in rows if row),
     )
-    return Section("The answer", (table,))
+    return Section("The answer", (lead, table))
 
 
 Row = tuple[Line, ...]
@@ -31,7 +44,7 @@ def available(a: Answers, s: Sources) -> Row | None:
     ranked = sorted(a.services.values(), key=lambda one: -one.unavailability)
     worst = ranked[0]
     line: Line = (
-        f"{worst.service} is down the longest, ",
+        f"{words.service(worst.service)} is down the longest, ",
         Number(standing.downtime(worst), standing.basis_of(worst, s)),
         f" a year, mostly by {standing.parts(worst.cut_sets[0].events)}" if worst.cut_sets else "",
     )
@@ -170,13 +183,54 @@ def safe(a: Answers, s: Sources) -> Row | None:
     pieces: list[str | Number] = []
     for one in a.advice:
         basis = standing.margin_basis(one.group, [b.component for b in one.now.breakers], s)
-        pieces += ["; " if pieces else "", f"{one.group} may lose "]
-        pieces += [Number(f"{one.now.margin} of {len(one.now.group.voters)}", basis), " voters"]
+        pieces += ["; " if pieces else "", f"{one.group} "]
+        pieces += _kept(one.now.margin, len(one.now.group.voters), basis)
         if one.now.breakers:
-            pieces.append(f", and is ended by {', '.join(b.component for b in one.now.breakers)} alone")
+            rate = sum(b.reliability.rate for b in one.now.breakers) * words.YEAR
+            pieces += [
+                f", but not that of {' or '.join(b.component for b in one.now.breakers)}, where its quorum is (",
+                Number(f"{rate:.2g} times a year", basis),
+                ")",
+            ]
     least = min(one.now.margin for one in a.advice)
-    mark = BAD if least < 0 else LOOK if least == 0 else GOOD
+    together = any(one.now.breakers for one in a.advice)
+    mark = BAD if least < 0 else LOOK if least == 0 or together else GOOD
     return (("Is a quorum safe?",), (mark,), tuple(pieces))
+
+
+def _kept(margin: int, voters: int, basis: Basis) -> list[str | Number]:
+    """How many voters a group may lose, as a sentence's end."""
+    if margin < 0:
+        return ["has no quorum now"]
+    if margin == 0:
+        return ["survives the loss of no voter"]
+    return ["survives the loss of any ", Number(f"{margin} of its {voters} voters", basis)]
+
+
+def which(a: Answers, found: Exploration, s: Sources) -> Row:
+    """What the search says: the design to build, or why none of them does."""
+    basis, advice = searched_basis(found, s), found.recommendation
+    count = len(found.designs)
+    if advice.design is None:
+        out = " and ".join(f"{n} by {limit}" for limit, n in rejected_by(found).items())
+        near = advice.nearest
+        text = f"None of {count} keeps to the limits: rejected are {out}"
+        if near is not None:
+            text += f". Nearest: {phrase(found, found[near.design])}, which misses {' and '.join(near.misses)}: {'; '.join(near.reasons)}"
+        mark = "✖ none"
+    elif advice.design == found.today.design.name:
+        text, mark = f"Of {count} designs none is surely better for its money", "● as it is"
+    else:
+        text, mark = f"{phrase(found, found[advice.design])}, of {count} designs", "▲ another"
+    line = numbered(text[:1].upper() + text[1:], basis)
+    if mark == "▲ another" and advice.buys is not None:
+        price = Number(dollars(advice.buys.costs.mid), basis)
+        line = (*line, ": ", *less_downtime(found, s), ", for ", price, " USD a month; because ")
+        line = (*line, *numbered(advice.why, basis))
+    if found.today.design.topology != a.topology:
+        own = f"{words.money(found.today.measures.cost_mid)} USD a month"
+        line = (*line, ". The search begins at another design than this one, of ", Number(own, basis))
+    return (("Which design?",), (mark,), line)
 
 
 def sound(a: Answers, s: Sources) -> Row | None:

@@ -13,6 +13,14 @@ YEAR = 31_557_600.0
 DAYS = 365.25
 
 
+_SERVICES = {"management": "Omni (management plane)"}
+
+
+def service(name: str) -> str:
+    """A service as somebody calls it who did not write the model."""
+    return _SERVICES.get(name, name)
+
+
 def minutes(value: float) -> str:
     """Minutes a year, with two or three digits."""
     if value >= 100:

@@ -7,15 +7,29 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from meshlab.planning.report.answers import Answers
-from meshlab.planning.report.words import DAYS, MOST_YEARS, counted, milliseconds, minutes, money, span, years
+from meshlab.planning.report.words import (
+    DAYS,
+    MOST_YEARS,
+    counted,
+    milliseconds,
+    minutes,
+    money,
+    service,
+    span,
+    years,
+)
 from meshlab.views import style
 from meshlab.views.marks import png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 DPI = 150
+_BESIDE = "beside"
+_GAP = 0.2
+"""Inches between a name and the axes, or the axes and the words beside them, to the edge."""
 WIDTH = 10.0
 """Inches."""
 _BAR = "#4c7ba6"
@@ -70,8 +84,8 @@ def availability_figure(a: Answers) -> Figure:
     ax.set_xlabel("minutes down in a year (diamond: expected; bar: 90 %)")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     worst = found[-1]
-    title = f"{worst.service} is down the longest: {minutes(worst.downtime_minutes_per_year)} minutes a year"
-    return _finished(figure, ax, title, [one.service for one in found])
+    title = f"{service(worst.service)} is down the longest: {minutes(worst.downtime_minutes_per_year)} minutes a year"
+    return _finished(figure, ax, title, [service(one.service) for one in found])
 
 
 def latency_figure(a: Answers) -> Figure:
@@ -124,6 +138,7 @@ def latency_figure(a: Answers) -> Figure:
         bottom=0.55 / figure.get_figheight(),
         hspace=0.4,
     )
+    _fit(figure, list(axes))
     _title(figure, title)
     figure.legend(
         handles=patches,
@@ -210,8 +225,27 @@ def _canvas(rows: int, *, left: float, right: float) -> tuple[Figure, Axes]:
 
 def _finished(figure: Figure, ax: Axes, title: str, names: Sequence[str]) -> Figure:
     _dress(ax, names)
+    _fit(figure, [ax])
     _title(figure, title)
     return figure
+
+
+def _fit(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Makes as much room beside the axes as their names and the words right of them need, and no less picture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    names = [label for ax in axes for label in ax.get_yticklabels()]
+    beside = [text for ax in axes for text in ax.texts if text.get_gid() == _BESIDE]
+    width = figure.get_figwidth()
+
+    def widest(texts: Sequence[Text]) -> float:
+        return max((text.get_window_extent(renderer).width / figure.dpi for text in texts), default=0.0)
+
+    left, right = (widest(texts) + _GAP for texts in (names, beside))
+    for ax in axes:
+        box = ax.get_position()
+        ax.set_position((left / width, box.y0, max(0.1, 1 - (left + right) / width), box.height))
 
 
 def _dress(ax: Axes, names: Sequence[str]) -> None:
@@ -242,4 +276,13 @@ def _title(figure: Figure, text: str) -> None:
 
 def _beside(ax: Axes, y: float, text: str) -> None:
     """What a row comes to, in words right of the picture."""
-    ax.text(1.015, y, text, transform=ax.get_yaxis_transform(), fontsize=8.5, va="center", color=style.INK)
+    ax.text(
+        1.015,
+        y,
+        text,
+        transform=ax.get_yaxis_transform(),
+        fontsize=8.5,
+        va="center",
+        color=style.INK,
+        gid=_BESIDE,
+    )

@@ -6,10 +6,22 @@ import base64
 from collections.abc import Iterable, Mapping
 from html import escape
 
-from meshlab.planning.report.document import Basis, Figure, Line, Report, Section, Sentence, Table, plain
+from meshlab.planning.report.document import (
+    Basis,
+    Figure,
+    Line,
+    Report,
+    Section,
+    Sentence,
+    Source,
+    Table,
+    plain,
+)
 from meshlab.planning.report.pages.style import STYLE
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_LONG = 32
+"""Characters beyond which a cell is prose: its column is not to be squeezed."""
 _TONES = {"●": "good", "▲": "look", "✖": "bad"}
 
 
@@ -59,7 +71,7 @@ class _Writer:
         parts = [f'<section id="part{n}"{" class=answer" if n == 0 else ""}><h2>{escape(section.title)}</h2>']
         for block in section.blocks:
             if isinstance(block, Sentence):
-                parts.append(f"<p>{self.line(block.line)}</p>")
+                parts.append(f"<p{' class=lead' if block.lead else ''}>{self.line(block.line)}</p>")
             else:
                 parts.append(self._table(block) if isinstance(block, Table) else self._figure(block))
         return "\n".join([*parts, "</section>"])
@@ -98,7 +110,7 @@ class _Writer:
         text = plain(cell)
         tone = _TONES.get(text[:1])
         alone = len(cell) == 1 and not isinstance(cell[0], str)
-        kind = f"tone {tone}" if tone else "num" if alone else ""
+        kind = f"tone {tone}" if tone else "num" if alone else "text" if len(text) > _LONG else ""
         return f'<td class="{kind}">{self.line(cell)}</td>' if kind else f"<td>{self.line(cell)}</td>"
 
     def _basis_cell(self, row: Iterable[Line]) -> str:
@@ -151,8 +163,20 @@ class _Writer:
         source = self.report.sources[key]
         return (
             f'<tr id="source{n}"><th scope=row>S{n}</th><td>{escape(source.place)}</td>'
-            f"<td>{escape(source.value)}</td><td>{escape(source.tag)}</td><td>{escape(source.text)}</td></tr>"
+            f"<td>{escape(source.value)}</td><td>{escape(source.tag)}</td><td>{told(source)}</td></tr>"
         )
+
+
+def told(source: Source) -> str:
+    """Gives where a number comes from; a document with an address is a link to it, which a reader may follow."""
+    found = []
+    for piece in source.told or (source.text,):
+        if isinstance(piece, str):
+            found.append(escape(piece))
+            continue
+        title = escape(f"{piece.title}, {piece.date}" if piece.date else piece.title)
+        found.append(f'<a href="{escape(piece.url)}" rel="noreferrer">{title}</a>' if piece.url else title)
+    return "".join(found)
 
 
 def quality(report: Report, cited: Iterable[str]) -> str:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from meshlab.planning.report.document import Basis, Figure, Line, Report, Section, Sentence, Table, plain
+from meshlab.planning.report.document import (
+    Basis,
+    Figure,
+    Line,
+    Report,
+    Section,
+    Sentence,
+    Source,
+    Table,
+    plain,
+)
 from meshlab.planning.report.pages.html import quality
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#!&~])")
@@ -84,6 +94,18 @@ def _sources(report: Report, sources: Mapping[str, int]) -> str:
     lines = ["| no. | where it stands | value | how good | where it comes from |", "|" + " --- |" * 5]
     for key, n in sources.items():
         one = report.sources[key]
-        cells = " | ".join(escape(text) for text in (one.place, one.value, one.tag, one.text))
-        lines.append(f'| <a id="source{n}"></a>S{n} | {cells} |')
+        cells = " | ".join(escape(text) for text in (one.place, one.value, one.tag))
+        lines.append(f'| <a id="source{n}"></a>S{n} | {cells} | {_told(one)} |')
     return "\n".join(lines)
+
+
+def _told(source: Source) -> str:
+    found = []
+    for piece in source.told or (source.text,):
+        if isinstance(piece, str):
+            lead, trail = piece[: len(piece) - len(piece.lstrip())], piece[len(piece.rstrip()) :]
+            found.append(f"{lead}{escape(piece)}{trail}" if piece.strip() else piece)
+            continue
+        title = escape(f"{piece.title}, {piece.date}" if piece.date else piece.title)
+        found.append(f"[{title}]({piece.url})" if piece.url else title)
+    return "".join(found)

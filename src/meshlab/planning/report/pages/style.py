@@ -22,6 +22,8 @@ body {
 h1 { font-size: 2rem; line-height: 1.15; margin: 0 0 .4rem; letter-spacing: -.01em; }
 h2 { font-size: 1.35rem; line-height: 1.25; margin: 3rem 0 .8rem; }
 h3 { font-size: 1.05rem; margin: 1.8rem 0 .5rem; }
+.signed { margin: 0 0 .3rem; }
+.lead { font-size: 1.12rem; font-weight: 600; max-width: 68rem; }
 .sub { color: var(--soft); margin: 0; max-width: 48rem; }
 header { border-bottom: 3px solid var(--ink); padding-bottom: 1rem; }
 .answer h2 { margin-top: 1.6rem; }
@@ -41,6 +43,7 @@ th, td { border-bottom: 1px solid var(--line); padding: .42rem .7rem; text-align
 thead th { background: var(--head); font-weight: 600; border-bottom: 1px solid var(--soft); }
 tbody th { font-weight: 600; padding-left: .4rem; white-space: nowrap; }
 td.num { font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.text { min-width: 13rem; }
 td.tone { min-width: 6.5rem; }
 td.good { background: var(--good); color: var(--good-ink); }
 td.look { background: var(--look); color: var(--look-ink); }
