@@ -60,20 +60,18 @@ def show(
 
 
 def _exported(topology: Topology, form: str, as_json: bool) -> str:
-    from meshlab.model import exchange
-    from meshlab.model.spec import dump
+    from meshlab.model.exchange import EXPORTERS
 
-    if as_json or form == "node-link":
-        return exchange.to_node_link(topology)
+    if as_json:
+        return EXPORTERS["node-link"](topology)
     if form == "table":
         rows = [[c.name, c.kind, _fails(c), c.source] for c in topology]
         return table(topology.name, ["component", "kind", "fails", "source"], rows)
-    forms = {"mermaid": exchange.to_mermaid, "graphml": exchange.to_graphml, "yaml": dump}
-    if form not in forms:
+    if form not in EXPORTERS:
         raise InputError.single(
-            "--format", f"{form!r} is not a format", f"known: table, png, node-link, {', '.join(forms)}"
+            "--format", f"{form!r} is not a format", f"known: table, png, {', '.join(EXPORTERS)}"
         )
-    return forms[form](topology)
+    return EXPORTERS[form](topology)
 
 
 def _fails(component: Any) -> str:

@@ -20,6 +20,7 @@ from meshlab.incident.observe.live_probes import (
     WriteProbe,
 )
 from meshlab.incident.observe.probes import Probe, Silent
+from meshlab.live.reach.table import REACHES
 from meshlab.live.secret import Secret
 from meshlab.live.target import Target
 from meshlab.model import CheckFailed, Topology
@@ -119,7 +120,6 @@ def connect(
     CheckFailed
         The strongbox has no credentials of it: the cluster was not brought up from here.
     """
-    from meshlab.live.talos.client import TalosClient
     from meshlab.live.talos.talosconfig import Talosconfig
 
     kept = strongbox.get(TALOSCONFIG)
@@ -130,8 +130,10 @@ def connect(
         )
     config = Talosconfig.from_yaml(Secret(kept.reveal_text(), name="talosconfig"))
 
+    reach = REACHES["direct"](target)
+
     def talos(machine: str) -> TalosClient:
-        return TalosClient(topology.machine(machine).address, config, timeout_s=TIMEOUT_S, dial=target.dial)
+        return reach.talos(topology.machine(machine).address, config, timeout_s=TIMEOUT_S)
 
     kubeconfig = strongbox.get(KUBECONFIG)
     if kubeconfig is None:

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from meshlab.model.exchange.graphml import to_graphml
+from meshlab.model.exchange.interface import Gap, Imported
 from meshlab.model.exchange.node_link import to_node_link
-from meshlab.model.exchange.seed import Gap, Imported, import_design
+from meshlab.model.exchange.table import EXPORTERS, IMPORTERS, import_design
 from meshlab.model.exchange.to_mermaid import to_mermaid
 
-__all__ = ["Gap", "Imported", "import_design", "to_graphml", "to_mermaid", "to_node_link"]
+__all__ = [
+    "EXPORTERS",
+    "IMPORTERS",
+    "Gap",
+    "Imported",
+    "import_design",
+    "to_graphml",
+    "to_mermaid",
+    "to_node_link",
+]

@@ -216,7 +216,8 @@ def which(a: Answers, found: Exploration, s: Sources) -> Row:
         near = advice.nearest
         text = f"None of {count} keeps to the limits: rejected are {out}"
         if near is not None:
-            text += f". Nearest: {phrase(found, found[near.design])}, which misses {' and '.join(near.misses)}: {'; '.join(near.reasons)}"
+            misses = f"misses {' and '.join(near.misses)}: {'; '.join(near.reasons)}"
+            text += f". Nearest: {phrase(found, found[near.design])}, which {misses}"
         mark = "✖ none"
     elif advice.design == found.today.design.name:
         text, mark = f"Of {count} designs none is surely better for its money", "● as it is"

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from meshlab.live.reach.table import REACHES
 from meshlab.live.target import Target
 from meshlab.provision.cluster.strongbox import Strongbox
 
@@ -35,6 +36,7 @@ class Connections:
         self.target = target
         self.cluster = cluster
         self.strongbox = strongbox
+        self.reach = REACHES["direct"](target)
         self._lock = threading.RLock()
         self._open = ExitStack()
         self._aws: AwsSession | None = None
@@ -100,11 +102,9 @@ class Connections:
         maintenance
             Without credentials, as a machine without a configuration is spoken to.
         """
-        from meshlab.live.talos.client import TalosClient
-
         config = None if maintenance else self.talosconfig
         timeout = self.target.patience.call if timeout_s is None else timeout_s
-        return TalosClient(address, config, timeout_s=timeout, dial=self.target.dial)
+        return self.reach.talos(address, config, timeout_s=timeout)
 
     # -- Kubernetes, and Vault through it
 

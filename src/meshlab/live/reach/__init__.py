@@ -1,0 +1,1 @@
+"""How the machines of a target are reached: a file for each way, listed in `table`."""
