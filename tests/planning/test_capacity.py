@@ -14,8 +14,8 @@ from meshlab.model.spec import reference
 from meshlab.parameters import Parameters
 from meshlab.planning.capacity import Resource, fits, forecast, recoveries
 from meshlab.planning.capacity.claims import DAY
-from meshlab.planning.capacity.draws import Worlds, triangle
 from meshlab.planning.tables import Row, grows_as, growth, rests_on
+from meshlab.planning.worlds import Worlds, triangle
 
 
 def row(found: tuple[Resource, ...], subject: str, resource: str) -> Resource:

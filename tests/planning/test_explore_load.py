@@ -9,11 +9,11 @@ import pytest
 
 from meshlab.model import InputError, Topology
 from meshlab.model.spec import reference
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.explore import DIMENSIONS, Exploration, Limits, explore, limits
 from meshlab.planning.explore.bounds import bounds
 from meshlab.planning.explore.words import columns, rejections, row
 from meshlab.planning.latency import latency
+from meshlab.planning.worlds import WORLDS
 
 BEYOND = 1_550.0
 """More than Vault carries on three masters of two usable cores each, less than it carries on the workers."""

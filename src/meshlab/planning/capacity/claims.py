@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshlab.model import Disk, Machine, Topology, Workload
-from meshlab.planning.capacity.draws import Worlds
 from meshlab.planning.capacity.fits import SYSTEM_CORES, data_disk, reserved_memory
 from meshlab.planning.tables import traffic
+from meshlab.planning.worlds import Worlds
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from meshlab.model import Estimate, Topology
 from meshlab.model.units import size
 from meshlab.planning.capacity.claims import DAY, Claim, claims
-from meshlab.planning.capacity.draws import WORLDS, Worlds
 from meshlab.planning.tables import growth, rests_on
+from meshlab.planning.worlds import WORLDS, Worlds
 
 if TYPE_CHECKING:
     import numpy as np

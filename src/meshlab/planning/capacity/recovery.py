@@ -9,8 +9,8 @@ from typing import Any
 from meshlab.model import Estimate, Topology
 from meshlab.parameters import Parameters
 from meshlab.planning.capacity.claims import WIREGUARD_RATE
-from meshlab.planning.capacity.draws import WORLDS, Worlds
 from meshlab.planning.tables import growth
+from meshlab.planning.worlds import WORLDS, Worlds
 
 HOUR = 3_600.0
 

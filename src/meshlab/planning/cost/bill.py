@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model import Estimate, MachineGroup, Topology
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.cost.draws import Draws
 from meshlab.planning.cost.traffic import Flow, flows
+from meshlab.planning.worlds import WORLDS
 
 if TYPE_CHECKING:
     import numpy as np

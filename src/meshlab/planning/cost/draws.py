@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshlab.planning.capacity.draws import triangle
 from meshlab.planning.tables import Row, prices, traffic
+from meshlab.planning.worlds import triangle
 
 if TYPE_CHECKING:
     import numpy as np

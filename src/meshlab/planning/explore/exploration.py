@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from meshlab.availability.exact.structure import structure
 from meshlab.model import InputError, Topology, UnknownComponent
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.explore.designs import Design, designs
 from meshlab.planning.explore.dimensions import DIMENSIONS, dimensions
 from meshlab.planning.explore.front import dominators, objectives
@@ -16,6 +15,7 @@ from meshlab.planning.explore.limits import MINUTES_PER_YEAR, Limits, Rejected, 
 from meshlab.planning.explore.measures import Measurer, Measures, Waiting, shown_from
 from meshlab.planning.explore.recommendation import Recommendation, recommend
 from meshlab.planning.progress import Progress, Steps
+from meshlab.planning.worlds import WORLDS
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from meshlab.availability.exact.structure import structure
 from meshlab.availability.trees.formula import Formula
 from meshlab.availability.trees.rates import rates, sampled, steady
 from meshlab.model import MachineGroup, Topology
-from meshlab.planning.capacity.draws import Worlds
 from meshlab.planning.capacity.forecast import first_exhausted
 from meshlab.planning.cost.bill import monthly_worlds
 from meshlab.planning.cost.draws import Draws
 from meshlab.planning.latency.hops import Latency, latency_of
 from meshlab.planning.latency.requests import NoSuchRequest, walk
 from meshlab.planning.tables import growth
+from meshlab.planning.worlds import Worlds
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshlab.model import Topology
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.latency.all_pairs import all_pairs, relays
 from meshlab.planning.latency.commit import CommitLatency, commit_latency
 from meshlab.planning.latency.elections import Choice, choices
@@ -14,6 +13,7 @@ from meshlab.planning.latency.requests import REQUESTS, NoSuchRequest, walk
 from meshlab.planning.latency.stretch import stretched
 from meshlab.planning.latency.timers import Timers, advised, timers
 from meshlab.planning.latency.tunnel import TunnelCost, tunnel_cost
+from meshlab.planning.worlds import WORLDS
 
 __all__ = [
     "REQUESTS",

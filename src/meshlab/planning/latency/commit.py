@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshlab.model import Estimate, Topology
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.latency.network import WIREGUARD_DELAY, Ways
+from meshlab.planning.worlds import WORLDS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshlab.model import Distribution, Machine, MeshlabError, RaftGroup, Topology
-from meshlab.planning.capacity.draws import triangle
 from meshlab.planning.latency.commit import commit_at_rest, commit_under_load, leaders
 from meshlab.planning.latency.hops import Hop
 from meshlab.planning.latency.network import Ways
 from meshlab.planning.latency.queueing import Queue
 from meshlab.planning.tables import Row, latencies
+from meshlab.planning.worlds import triangle
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from meshlab.model import Overlay, Topology
-from meshlab.planning.capacity.draws import WORLDS
+from meshlab.planning.worlds import WORLDS
 
 
 @dataclass(frozen=True)

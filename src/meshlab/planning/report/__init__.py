@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from meshlab.planning.report.answers import Answers, answers
 from meshlab.planning.report.build import capacity_plan
+from meshlab.planning.report.chapters.signed import Signed
 from meshlab.planning.report.document import Figure, Report, Section, Sentence, Source, Table, numbered
 from meshlab.planning.report.pages.html import html
 from meshlab.planning.report.pages.markdown import markdown
-from meshlab.planning.report.signed import Signed
 
 __all__ = [
     "Answers",

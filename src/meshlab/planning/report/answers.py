@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model import Topology
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.progress import Progress, Steps
+from meshlab.planning.worlds import WORLDS
 
 if TYPE_CHECKING:
     from meshlab.availability import ServiceAvailability

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from meshlab.planning.explore import Exploration
-from meshlab.planning.report import demand, money, standing, words
+from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
-from meshlab.planning.report.conclusion import conclusion, decision, proposals
+from meshlab.planning.report.chapters import demand, money, standing
+from meshlab.planning.report.chapters.conclusion import conclusion, decision, proposals
+from meshlab.planning.report.chapters.methods import METHODS
+from meshlab.planning.report.chapters.searched import searched
+from meshlab.planning.report.chapters.signed import Signed, unsigned
+from meshlab.planning.report.chapters.sources import Sources
+from meshlab.planning.report.chapters.verdict import verdict
 from meshlab.planning.report.document import Figure, Line, Number, Report, Section, Sentence, numbered
-from meshlab.planning.report.methods import METHODS
-from meshlab.planning.report.searched import searched
-from meshlab.planning.report.signed import Signed, unsigned
-from meshlab.planning.report.sources import Sources
-from meshlab.planning.report.verdict import verdict
 
 
 def capacity_plan(

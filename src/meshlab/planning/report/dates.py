@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from meshlab.model import Topology
 from meshlab.planning.capacity import Resource
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.capacity.forecast import prospects
 from meshlab.planning.whatif.growth import grown_from, sooner
+from meshlab.planning.worlds import WORLDS
 
 
 @dataclass(frozen=True)

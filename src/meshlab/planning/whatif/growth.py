@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from meshlab.model import Topology
 from meshlab.planning.capacity import Resource
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.capacity.forecast import Prospect, prospects
+from meshlab.planning.worlds import WORLDS
 
 
 def grown(

@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from meshlab.model import Topology
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.whatif.against import held_against
 from meshlab.planning.whatif.change import Change, changed
 from meshlab.planning.whatif.growth import grown_from
+from meshlab.planning.worlds import WORLDS
 
 if TYPE_CHECKING:
     from meshlab.availability import ServiceAvailability
@@ -60,9 +60,9 @@ class Quick:
     """
 
     def __init__(self, topology: Topology, *, worlds: int = WORLDS, few: int = FEW, seed: int = 0) -> None:
-        from meshlab.planning.capacity.draws import Worlds
         from meshlab.planning.cost.draws import Draws
         from meshlab.planning.tables import growth
+        from meshlab.planning.worlds import Worlds
 
         self.topology = topology
         self.worlds, self.few, self.seed = worlds, few, seed

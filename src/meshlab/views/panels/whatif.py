@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model import Topology
-from meshlab.planning.capacity.draws import WORLDS
 from meshlab.planning.report.words import span
 from meshlab.planning.whatif import Change, Quick, QuickAnswer, changed, farthest
+from meshlab.planning.worlds import WORLDS
 from meshlab.views.panels.parts.heap import set_aside
 from meshlab.views.panels.parts.whatif_tables import answer_html, words
 

@@ -7,7 +7,7 @@ from html import escape
 from meshlab.availability.exact.exact import MINUTES_PER_YEAR
 from meshlab.planning.capacity import Resource
 from meshlab.planning.latency import Latency
-from meshlab.planning.report.demand import LIKELY
+from meshlab.planning.report.chapters.demand import LIKELY
 from meshlab.planning.report.words import (
     DAYS,
     MOST_YEARS,

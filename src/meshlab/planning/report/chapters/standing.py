@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshlab.availability.exact.exact import MINUTES_PER_YEAR
 from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
+from meshlab.planning.report.chapters.sources import Sources
 from meshlab.planning.report.document import (
     Basis,
     Block,
@@ -19,7 +20,6 @@ from meshlab.planning.report.document import (
     Table,
     numbered,
 )
-from meshlab.planning.report.sources import Sources
 
 if TYPE_CHECKING:
     from meshlab.availability import ServiceAvailability

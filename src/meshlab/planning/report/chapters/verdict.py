@@ -5,12 +5,13 @@ from __future__ import annotations
 from meshlab.planning.explore import Exploration
 from meshlab.planning.explore.phrases import phrase
 from meshlab.planning.explore.words import rejected_by
-from meshlab.planning.report import demand, money, standing, words
+from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
-from meshlab.planning.report.conclusion import dollars, less_downtime
+from meshlab.planning.report.chapters import demand, money, standing
+from meshlab.planning.report.chapters.conclusion import dollars, less_downtime
+from meshlab.planning.report.chapters.searched import searched_basis
+from meshlab.planning.report.chapters.sources import Sources
 from meshlab.planning.report.document import Basis, Line, Number, Section, Sentence, Table, numbered
-from meshlab.planning.report.searched import searched_basis
-from meshlab.planning.report.sources import Sources
 
 GOOD, LOOK, BAD = "● yes", "▲ look at it", "✖ no"
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
-from meshlab.planning.report.demand import resource_basis
+from meshlab.planning.report.chapters.demand import resource_basis
+from meshlab.planning.report.chapters.sources import Sources
+from meshlab.planning.report.chapters.standing import basis_of, downtime
 from meshlab.planning.report.document import Basis, Figure, Line, Number, Section, Table, numbered, plain
-from meshlab.planning.report.sources import Sources
-from meshlab.planning.report.standing import basis_of, downtime
 
 if TYPE_CHECKING:
     from meshlab.planning.cost import CostItem

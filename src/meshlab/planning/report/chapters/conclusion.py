@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from meshlab.availability.exact.exact import MINUTES_PER_YEAR
 from meshlab.planning.explore import Exploration
 from meshlab.planning.explore.phrases import phrase
-from meshlab.planning.report import demand, money, words
+from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
+from meshlab.planning.report.chapters import demand, money
+from meshlab.planning.report.chapters.searched import searched_basis
+from meshlab.planning.report.chapters.sources import Sources
 from meshlab.planning.report.document import Line, Number, Section, Sentence, Table, numbered, plain
-from meshlab.planning.report.searched import searched_basis
-from meshlab.planning.report.sources import Sources
 
 MOST = 8
 NOT_PRICED = "not priced here"

@@ -9,6 +9,7 @@ from meshlab.model.units import duration
 from meshlab.planning.cost import PRICED_REGION, elsewhere
 from meshlab.planning.report import words
 from meshlab.planning.report.answers import Answers
+from meshlab.planning.report.chapters.sources import Sources
 from meshlab.planning.report.document import (
     Basis,
     Block,
@@ -20,7 +21,6 @@ from meshlab.planning.report.document import (
     Table,
     numbered,
 )
-from meshlab.planning.report.sources import Sources
 
 if TYPE_CHECKING:
     from meshlab.planning.capacity import Fit, Recovery, Resource

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from meshlab.planning.explore import Exploration
 from meshlab.planning.explore.bounds import Bound, bounds
 from meshlab.planning.explore.words import MOST_ROWS, advice, columns, rejections, row, said_in_full, shown
+from meshlab.planning.report.chapters.sources import Sources
 from meshlab.planning.report.document import Basis, Line, Section, Sentence, Table, numbered
-from meshlab.planning.report.sources import Sources
 
 
 def searched(found: Exploration, s: Sources) -> Section:
