@@ -148,56 +148,57 @@ def as_text() -> str:
 
 
 def draw(path: Path) -> None:
-    """Draws the house: floors from top to bottom, rooms side by side, their parts in floors of their own."""
+    """Draws the house: rooms in rows that import lower rows only, their floors importing to the right only."""
     from matplotlib.figure import Figure
-    from matplotlib.patches import FancyBboxPatch
 
-    line, width = 0.2, 13.0
-    floors_of = house()
-    wrapped = [[(room, _wrapped(parts, 150 // len(floor))) for room, parts in floor] for floor in floors_of]
-    heights = [max(len(lines) for _, lines in floor) * line + 0.55 for floor in wrapped]
-    figure = Figure(figsize=(width, sum(heights) + 0.2))
+    rows = [room for floor in house() for room in floor]
+    width, height, left, letter = 15.0, 0.62, 1.75, 0.083
+    tall = [max(len(_stacked(names)) for names in parts) for _, parts in rows]
+    figure = Figure(figsize=(width, sum(0.25 + 0.19 * lines for lines in tall) + height))
     axes = figure.add_axes((0, 0, 1, 1))
+    top = figure.get_figheight() - 0.1
     axes.set_xlim(0, width)
-    axes.set_ylim(0, sum(heights) + 0.2)
+    axes.set_ylim(0, figure.get_figheight())
     axes.axis("off")
-    top = sum(heights) + 0.1
-    for floor, height in zip(wrapped, heights, strict=True):
-        each = (width - 0.2) / len(floor)
-        for place, (room, lines) in enumerate(floor):
-            left = 0.1 + place * each
-            box = FancyBboxPatch(
-                (left + 0.05, top - height + 0.05),
-                each - 0.1,
-                height - 0.1,
-                boxstyle="round,pad=0,rounding_size=0.06",
-                facecolor="#f4f6f8",
-                edgecolor="#5b6b7a",
-                linewidth=0.8,
-            )
-            axes.add_patch(box)
-            axes.text(left + 0.15, top - 0.22, f"{room}/", fontsize=11, fontweight="bold", va="center")
-            for number, text in enumerate(lines):
-                axes.text(
-                    left + 0.15, top - 0.45 - number * line, text, fontsize=8, va="center", color="#1d2733"
+    for (room, parts), lines in zip(rows, tall, strict=True):
+        middle = top - 0.19 * lines / 2 - 0.05
+        axes.text(0.15, middle, f"{room}/", fontsize=12, fontweight="bold", va="center")
+        at = left
+        for number, names in enumerate(parts):
+            text = _stacked(names)
+            if number:
+                axes.annotate(
+                    "", (at, middle), (at - 0.3, middle), arrowprops={"arrowstyle": "->", "color": "#5b6b7a"}
                 )
-        top -= height
+            axes.text(
+                at + 0.07,
+                middle,
+                "\n".join(text),
+                fontsize=9,
+                va="center",
+                linespacing=1.25,
+                bbox={
+                    "boxstyle": "round,pad=0.25",
+                    "facecolor": "#eef2f6",
+                    "edgecolor": "#5b6b7a",
+                    "lw": 0.7,
+                },
+            )
+            at += max(map(len, text)) * letter + 0.5
+        top -= 0.25 + 0.19 * lines
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100, metadata={"Software": None})
 
 
-def _wrapped(parts: list[list[str]], room: int) -> list[str]:
-    """Gives the floors of a room as lines that fit; a floor that goes on is set in."""
-    lines: list[str] = []
-    for names in parts:
-        current = ""
-        for name in names:
-            if current and len(current) + len(name) + 3 > room:
-                lines.append(current)
-                current = f"     {name}"
-            else:
-                current = f"{current} · {name}" if current.strip() else name
-        lines.append(current)
+def _stacked(names: list[str]) -> list[str]:
+    """Gives the names of a floor as one line or several."""
+    lines = [""]
+    for name in names:
+        longer = f"{lines[-1]} · {name}" if lines[-1] else name
+        if len(longer) > 24 and lines[-1]:
+            lines.append(name)
+        else:
+            lines[-1] = longer
     return lines
 
 
