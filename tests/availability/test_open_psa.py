@@ -20,6 +20,7 @@ from meshlab.availability.trees.open_psa.write import open_psa
 from meshlab.availability.trees.rates import rates, steady
 from meshlab.model import InputError
 from meshlab.model.spec import reference
+from own_time import PATIENCE_S
 
 # Published with the models (../shared/data/README.md), but for das9204: three engines agree on 2.16942e-11.
 PUBLISHED = {
@@ -59,7 +60,10 @@ def scram(file: Path, *options: str) -> float:
     if shutil.which("scram") is None:
         pytest.skip("SCRAM is not installed (Debian: apt install scram)")
     done = subprocess.run(
-        ["scram", *options, "--probability", "1", str(file)], capture_output=True, text=True, timeout=120
+        ["scram", *options, "--probability", "1", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     found = re.search(r'<sum-of-products [^>]*probability="([^"]+)"', done.stdout)

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from meshlab.model.spec import data_file
+from own_time import PATIENCE_S
 
 # The command, and a progress that says on stdout that worlds have been drawn.
 CODE = """
@@ -38,6 +39,6 @@ def test_ctrl_c_ends_the_command_with_130_without_a_traceback(workers: str) -> N
     assert process.stdout is not None
     assert process.stdout.readline() == "drawn\n"
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "Traceback" not in err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +13,7 @@ from meshlab.availability.trees.formula import Works, at_least, failure
 from meshlab.model import InputError
 from meshlab.model.spec import data_file, reference
 from meshlab.simulate import load_scenario, simulate
+from own_time import PATIENCE_S
 
 pytest.importorskip("distributed")
 # distributed warns of its own event loops and sockets at shutdown; none of it is ours.
@@ -61,19 +62,24 @@ def test_replicates_on_a_cluster_are_those_of_this_process(scheduler: str) -> No
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meshlab.simulate.run.cluster._PATIENCE", 0.5)
+def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    return lambda seconds: monkeypatch.setattr("meshlab.simulate.run.cluster._PATIENCE", seconds)
 
 
-def test_nobody_at_the_address_is_bad_input_that_says_how_to_start_one(impatient: None) -> None:
+def test_nobody_at_the_address_is_bad_input_that_says_how_to_start_one(
+    patience: Callable[[float], None],
+) -> None:
+    patience(0.5)
     with pytest.raises(
         InputError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 .*dask scheduler"
     ):
         sample(rare(), samples=1000, scheduler="tcp://127.0.0.1:1")
 
 
-def test_a_scheduler_without_workers_is_bad_input(impatient: None) -> None:
+def test_a_scheduler_without_workers_is_bad_input(patience: Callable[[float], None]) -> None:
     from distributed import LocalCluster
+
+    patience(5.0)
 
     with (
         LocalCluster(
@@ -84,8 +90,10 @@ def test_a_scheduler_without_workers_is_bad_input(impatient: None) -> None:
         sample(rare(), samples=1000, scheduler=cluster.scheduler_address)
 
 
-def test_workers_without_meshlab_are_bad_input() -> None:
+def test_workers_without_meshlab_are_bad_input(patience: Callable[[float], None]) -> None:
     from distributed import LocalCluster
+
+    patience(PATIENCE_S)
 
     code = "import sys; sys.modules['meshlab'] = None; from distributed.cli.dask_worker import main; main()"
     with LocalCluster(

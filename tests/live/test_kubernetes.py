@@ -7,7 +7,6 @@ import json
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,11 +26,12 @@ from meshlab.emulate.network.addresses import loopback
 from meshlab.live.kubernetes import KubernetesApi, KubernetesError, Timeouts, connect, event_time
 from meshlab.live.secret import Secret
 from own_addresses import dialled, network
+from own_time import PATIENCE_S
 
 ELSEWHERE = f"{dialled(network(3))}.0.9"
 POD = f"{network(3)}.7.7"
 POD_HOST = loopback(POD)
-QUICK = Timeouts(connect_s=1.0, answer_s=1.0, watch_silence_s=5.0)
+QUICK = Timeouts(connect_s=1.0, answer_s=3.0, watch_silence_s=20.0)
 
 
 class Servers:
@@ -46,7 +46,7 @@ class Servers:
         self.servers = [self.run(self._server()) for _ in range(2)]
 
     def run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     async def _server(self) -> ApiServer:
         server = ApiServer(self.storage, self.authority.serving(), bookmark_every_s=0.5)
@@ -73,7 +73,7 @@ class Servers:
             self.run(server.stop())
         wait_for(lambda: connections(self._loop) == 0, "all connections to be closed")
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(PATIENCE_S)
         self._loop.close()
 
 
@@ -139,11 +139,9 @@ def test_unknown_kind_is_named(api: KubernetesApi) -> None:
         api.list("v1", "Vault")
 
 
-def test_silent_server_costs_seconds_and_the_next_one_answers(servers: Servers, silent: str) -> None:
+def test_a_silent_server_is_left_and_the_next_one_answers(servers: Servers, silent: str) -> None:
     with servers.connect(silent, servers.urls()[0]) as api:
-        begun = time.monotonic()
         assert {n["metadata"]["name"] for n in api.list("v1", "Namespace")} >= {"default"}
-        assert time.monotonic() - begun < 5.0
         assert api.server == servers.urls()[0]
 
 
@@ -161,7 +159,7 @@ def test_watch_goes_on_at_the_next_server_and_misses_nothing(servers: Servers) -
     with servers.connect(*servers.urls()) as api, servers.connect(servers.urls()[1]) as writer:
         writer.apply(manifests.config_map("w0"))
         names = []
-        for kind, item in api.watch("v1", "ConfigMap", "default", deadline_s=20):
+        for kind, item in api.watch("v1", "ConfigMap", "default", deadline_s=PATIENCE_S):
             if kind == "ADDED":
                 names.append(item["metadata"]["name"])
             if names == ["w0"]:
@@ -177,7 +175,7 @@ def test_watch_from_a_forgotten_revision_begins_anew(servers: Servers) -> None:
     with servers.connect(*servers.urls()) as api:
         api.apply(manifests.config_map("old"))
     with servers.connect(servers.add()) as api:
-        stream = api.watch("v1", "ConfigMap", "default", since="1", deadline_s=20)
+        stream = api.watch("v1", "ConfigMap", "default", since="1", deadline_s=PATIENCE_S)
         kind, item = next(stream)
         assert (kind, item["metadata"]["name"]) == ("ADDED", "old")
 
@@ -202,7 +200,10 @@ def test_official_watch_of_the_kubernetes_package_works_with_bookmarks(servers: 
         core.create_namespaced_config_map("default", {"metadata": {"name": "official"}, "data": {"a": "b"}})
         found = []
         stream = watch.Watch().stream(
-            core.list_namespaced_config_map, "default", timeout_seconds=3, allow_watch_bookmarks=True
+            core.list_namespaced_config_map,
+            "default",
+            timeout_seconds=int(PATIENCE_S),
+            allow_watch_bookmarks=True,
         )
         for event in stream:
             found.append(event["type"])
@@ -271,7 +272,7 @@ def test_pod_proxy_reaches_what_listens_at_the_pods_address(servers: Servers, ap
             headers={"X-Vault-Token": "t"},
             verify=api.files.authority,
             cert=(api.files.certificate, api.files.key),
-            timeout=5,
+            timeout=PATIENCE_S,
         )
         assert answer.status_code == 429
         assert answer.json() == {"path": "/v1/sys/health?standbyok=true", "token": "t"}

@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-START_S = 180.0
+from own_time import PATIENCE_S
+
+START_S = PATIENCE_S
 
 
 def chromium() -> str | None:
@@ -99,7 +101,7 @@ class Lab:
             method=method,
             headers={"Authorization": f"token {self.token}"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
     def url(self, notebook: str) -> str:
@@ -123,7 +125,7 @@ class Lab:
             children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(10)
@@ -158,7 +160,7 @@ def page(lab: Lab, notebook: str, *, width: int = 1400, height: int = 1000) -> I
         )
         try:
             shown = browser.new_page(viewport={"width": width, "height": height})
-            shown.set_default_timeout(60_000)
+            shown.set_default_timeout(PATIENCE_S * 1000)
             shown.on("request", lambda request: asked.append(request.url))
             shown.goto(lab.url(notebook))
             shown.wait_for_selector(".jp-Notebook .jp-Cell")
@@ -174,7 +176,7 @@ def page(lab: Lab, notebook: str, *, width: int = 1400, height: int = 1000) -> I
     assert asked and not foreign, f"the page asked others: {foreign}"
 
 
-def run_all(shown: Any, seconds: float = 120.0) -> None:
+def run_all(shown: Any, seconds: float = 2 * PATIENCE_S) -> None:
     """Runs every cell and waits until the kernel is done with them."""
     shown.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     shown.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from notebook_lab import Lab, errors, look, page, run_all, unnamed, until
 
+from own_time import PATIENCE_S
+
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(600),
     pytest.mark.filterwarnings("default::ResourceWarning"),
 ]
 PLANNING = "01-capacity-planning.ipynb"
 VALIDATION = "04-model-validation.ipynb"
-PATIENCE = 400.0
+PATIENCE = 2 * PATIENCE_S
 """Seconds for a whole notebook on a machine with much else to do."""
 
 
@@ -44,22 +45,22 @@ def test_toggles_change_the_verdicts_and_a_dead_kernel_is_told(lab: Lab, tmp_pat
         (kernel,) = lab.kernel_pids()
         os.kill(kernel, signal.SIGSTOP)
         try:
-            panel.get_by_text("The kernel does not answer").wait_for(timeout=10_000)
+            panel.get_by_text("The kernel does not answer").wait_for()
             button = panel.get_by_role("button", name="Bring everything back", include_hidden=True)
             assert button.is_disabled()
             assert "Run this cell again" in panel.inner_text()
             look(shown, ".meshlab-failure-panel", tmp_path / "away.png")
         finally:
             os.kill(kernel, signal.SIGCONT)
-        panel.get_by_text("The kernel does not answer").wait_for(state="detached", timeout=10_000)
-        until(button.is_enabled, 5, "the button to come back")
+        panel.get_by_text("The kernel does not answer").wait_for(state="detached")
+        until(button.is_enabled, PATIENCE_S, "the button to come back")
         button.click()
         verdicts.get_by_text("With nothing down").wait_for()
 
         os.kill(kernel, signal.SIGKILL)
-        panel.get_by_text("The kernel does not answer").wait_for(timeout=15_000)
+        panel.get_by_text("The kernel does not answer").wait_for()
         whatif = shown.locator(".meshlab-whatif-panel")
-        whatif.get_by_text("The kernel does not answer").wait_for(timeout=15_000)
+        whatif.get_by_text("The kernel does not answer").wait_for()
         assert whatif.get_by_role("button", name="Export the plan", include_hidden=True).is_disabled()
 
 
@@ -96,7 +97,7 @@ def test_a_slider_moves_every_answer_and_the_plan_is_exported(lab: Lab, tmp_path
             shown.keyboard.press("ArrowRight")
         until(
             lambda: abs(_first_to_run_out(answer.inner_text())[1] - years / 2) < 0.1,
-            30,
+            PATIENCE_S,
             "twice the growth to be answered",
         )
         assert first in room.inner_text().replace(", ", "'s ")
@@ -108,7 +109,7 @@ def test_a_slider_moves_every_answer_and_the_plan_is_exported(lab: Lab, tmp_path
         look(shown, ".meshlab-whatif-panel", tmp_path / "whatif-turned.png")
 
         panel.get_by_role("button", name="Export the plan").click()
-        panel.get_by_text("● written: ../out/capacity-plan.html").wait_for(timeout=180_000)
+        panel.get_by_text("● written: ../out/capacity-plan.html").wait_for(timeout=2_000 * PATIENCE_S)
         written = lab.root.parent / "out" / "capacity-plan.html"
         told = re.sub("<[^>]*>", "", written.read_text(encoding="utf-8"))
         assert "reference.yaml, changed: growth x 2, 1 more worker, for 24 months" in told

@@ -25,10 +25,10 @@ from meshlab.emulate import lifecycle
 from meshlab.live.target import Target
 from meshlab.provision.cluster.strongbox import Strongbox
 from meshlab.provision.cluster.workspace import Workspace
+from own_time import PATIENCE_S
 
 pytestmark = [
     pytest.mark.embedded,
-    pytest.mark.timeout(600),
     pytest.mark.filterwarnings("default::ResourceWarning"),
 ]
 BRING_UP, POST_MORTEM = "02-guided-bring-up", "03-incident-post-mortem"
@@ -124,7 +124,7 @@ def by_hand(server: Lab, seen: Seen) -> None:
         seen.alert = panel.get_by_role("alert").filter(has_text="type exactly").text_content()
         field_.fill(field_.get_attribute("placeholder").removeprefix("type: "))
         status = panel.locator(".meshlab-status")
-        for _ in range(20):  # a click at the same moment may overtake the words; a person clicks again
+        for _ in range(100):  # a click at the same moment may overtake the words; a person clicks again
             apply.click()
             shown.wait_for_timeout(1_000)
             if "Nothing was applied yet" not in status.text_content():
@@ -133,22 +133,22 @@ def by_hand(server: Lab, seen: Seen) -> None:
         ready = panel.locator("tr", has_text="Wait for all nodes to be Ready").locator("td.done, td.adopted")
         until(
             lambda: ready.count() > 0 or "Failed" in status.text_content(),
-            240,
+            2 * PATIENCE_S,
             "the nodes",
             lambda: str(status.text_content()),
         )
         assert ready.count(), status.text_content()
         panel.get_by_role("button", name="Hold").click()
-        panel.locator(".meshlab-status", has_text="Held").wait_for(timeout=60_000)
+        panel.locator(".meshlab-status", has_text="Held").wait_for()
         look(shown, ".meshlab-bringup-panel", seen.pictures / "held.png")
         seen.held = panel.locator(".meshlab-status").text_content()
 
         (kernel,) = server.kernel_pids()
         os.kill(kernel, signal.SIGKILL)
-        panel.get_by_text("The kernel does not answer").wait_for(timeout=20_000)
+        panel.get_by_text("The kernel does not answer").wait_for()
         seen.dead = panel.locator(".meshlab-notice").text_content()
         look(shown, ".meshlab-bringup-panel", seen.pictures / "dead.png")
-        until(lambda: server.kernel_pids() not in ([], [kernel]), 30, "the kernel's restart")
+        until(lambda: server.kernel_pids() not in ([], [kernel]), PATIENCE_S, "the kernel's restart")
         dialog = shown.get_by_role("dialog")
         if dialog.count():
             shown.keyboard.press("Escape")
@@ -161,7 +161,7 @@ def by_hand(server: Lab, seen: Seen) -> None:
         panel.locator(".meshlab-status", has_text="Held").wait_for()
         seen.reattached = panel.locator(".meshlab-status").text_content()
         panel.get_by_role("button", name="Resume").click()
-        panel.locator(".meshlab-status", has_text="Done and verified").wait_for(timeout=240_000)
+        panel.locator(".meshlab-status", has_text="Done and verified").wait_for(timeout=2_000 * PATIENCE_S)
         seen.status = panel.locator(".meshlab-status").text_content()
         seen.steps = panel.locator("table.meshlab-steps").text_content()
         look(shown, ".meshlab-bringup-panel", seen.pictures / "done.png")

@@ -55,8 +55,8 @@ def test_importing_meshlab_does_not_load(module: str) -> None:
 
 
 def test_import_takes_under_a_second_even_on_a_loaded_machine() -> None:
-    """The target is 0.3 s (see benchmarks/startup.py); this generous limit only catches a tenfold slip."""
-    code = "import time; t = time.perf_counter(); import meshlab; print(time.perf_counter() - t)"
+    """The target is 0.3 s (see benchmarks/startup.py); in a processor's time, so that no neighbour fails it."""
+    code = "import time; t = time.process_time(); import meshlab; print(time.process_time() - t)"
     seconds = float(
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     )

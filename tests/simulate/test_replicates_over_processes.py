@@ -15,6 +15,7 @@ import pytest
 
 from meshlab.model.spec import data_file
 from meshlab.simulate.run.run import _interrupts_held as interrupts_held
+from own_time import PATIENCE_S
 
 COMMAND = (
     sys.executable, "-m", "meshlab.cli", "simulate", str(data_file("reference.yaml")),
@@ -40,7 +41,7 @@ def test_ctrl_c_ends_the_command_with_130_without_a_traceback_or_a_process_left(
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     started: list[psutil.Process] = []
     while not started and process.poll() is None and time.monotonic() < deadline:
         started = workers_of(process)
@@ -49,11 +50,11 @@ def test_ctrl_c_ends_the_command_with_130_without_a_traceback_or_a_process_left(
     while settled and started[0].cpu_times().user < 1.0 and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert out == ""
     assert "Traceback" not in err
-    _, alive = psutil.wait_procs(started, timeout=60)
+    _, alive = psutil.wait_procs(started, timeout=PATIENCE_S)
     assert not alive
 
 
@@ -92,4 +93,4 @@ if __name__ == "__main__":
 """
     script = tmp_path / "run.py"
     script.write_text(code, encoding="utf-8")
-    subprocess.run([sys.executable, str(script)], check=True, timeout=240)
+    subprocess.run([sys.executable, str(script)], check=True, timeout=PATIENCE_S)

@@ -18,6 +18,7 @@ from meshlab.model import SERVICES, InputError, Link, State, Topology
 from meshlab.model.spec import data_file, reference
 from meshlab.simulate import Fault, Scenario, load_scenario, simulate, standing
 from meshlab.simulate.streams import Streams
+from own_time import PATIENCE_S
 
 
 @cache
@@ -91,13 +92,13 @@ def test_no_faults_mean_no_downtime() -> None:
 
 
 def test_a_quiet_year_and_two_hundred_replicates_are_quick() -> None:
-    """Budgets 50 ms and 4 s on one free core; ten times that is a slip."""
-    start = time.perf_counter()
+    """Budgets 50 ms and 4 s of a processor's time, however busy the machine is; ten times that is a slip."""
+    start = time.process_time()
     simulate(cluster(), Scenario("quiet", 31_557_600.0), replicates=1)
-    assert time.perf_counter() - start < 0.5
-    start = time.perf_counter()
+    assert time.process_time() - start < 0.5
+    start = time.process_time()
     simulate(cluster(), lose_master(), replicates=20)
-    assert (time.perf_counter() - start) / 20 < 0.2
+    assert (time.process_time() - start) / 20 < 0.2
 
 
 def test_importing_the_simulator_loads_no_heavy_package() -> None:
@@ -135,10 +136,10 @@ if __name__ == "__main__":
     assert process.stdout
     process.stdout.readline()  # the first results are there
     os.killpg(process.pid, signal.SIGINT)
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=PATIENCE_S)
     assert rest.splitlines()[-1] == "interrupted"
     assert process.returncode == 130
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
             os.killpg(process.pid, 0)
@@ -194,7 +195,7 @@ def test_standing_answers_in_milliseconds() -> None:
 
 
 def _timed(call: object) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     assert callable(call)
     call()
-    return time.perf_counter() - start
+    return time.process_time() - start

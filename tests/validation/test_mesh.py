@@ -114,4 +114,4 @@ def test_real_wireguard_peers_meet_again_after_a_restart(tmp_path: Path) -> None
     jsonschema.validate(document, SCHEMA)
     assert document["versions"]["wireguard-go"].startswith("0.0.")
     assert len(document["real"]["back_ms"]) == 4
-    assert all(0 < t < 15_000 for t in document["real"]["back_ms"])
+    assert all(t > 0 for t in document["real"]["back_ms"])

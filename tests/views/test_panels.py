@@ -27,6 +27,7 @@ from meshlab.views.panels.incident import IncidentPanel
 from meshlab.views.panels.parts.gate import NotYet
 from meshlab.views.panels.parts.step_preview import Consequences, preview_html
 from meshlab.views.panels.scenarios import ScenarioPanel
+from own_time import PATIENCE_S, until
 
 RUNNER = (sys.executable, str(Path(__file__).parents[1] / "provision" / "fake_runner.py"))
 
@@ -61,7 +62,7 @@ def panel_of(plan: Plan, cluster: Topology, target: Target) -> BringUpPanel:
 def done(panel: BringUpPanel, monkeypatch: pytest.MonkeyPatch) -> BringUpPanel:
     """Approves from outside and waits for the end."""
     monkeypatch.setenv("MESHLAB_APPROVE", "embedded")
-    panel.result(60.0)
+    panel.result(PATIENCE_S)
     return panel
 
 
@@ -158,12 +159,12 @@ def test_hold_is_in_the_journal_and_outlives_the_panel(
     panel.hold()
     (world.path / "gate").touch()
     other = panel_of(plan, cluster, target)
-    for _ in range(200):
-        if other.outcome is Outcome.HELD:
-            break
+
+    def held() -> bool:
         other._await(0)
-        __import__("time").sleep(0.05)
-    assert other.outcome is Outcome.HELD
+        return other.outcome is Outcome.HELD
+
+    until(held, "the hold to be heard of")
     assert world.created("two") == 0
     other.resume()
     done(other, monkeypatch)

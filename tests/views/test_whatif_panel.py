@@ -22,6 +22,7 @@ from meshlab.views.panels.parts.later import Later
 from meshlab.views.panels.whatif import WhatIfPanel
 from meshlab.views.plots.plan_figures import KINDS, plan_figures
 from meshlab.views.plots.plan_files import write_plan
+from own_time import PATIENCE_S
 
 ALLOWED_S = 0.5
 """Processor seconds from a moved slider to its answer: five times what is promised, for a busy machine."""
@@ -93,7 +94,7 @@ def test_a_toggle_does_not_wait_for_its_picture(cluster: Topology) -> None:
 
     def held(asked: object) -> str:
         drawing.set()
-        gate.wait(10)
+        gate.wait(PATIENCE_S)
         return f"picture of {asked[1]}"  # type: ignore[index]
 
     panel._pictures = Later(held, panel._show)
@@ -101,7 +102,7 @@ def test_a_toggle_does_not_wait_for_its_picture(cluster: Topology) -> None:
     panel._boxes["master-1"].value = True
     assert time.process_time() - start < ALLOWED_S
     assert "one more loss ends it" in panel._verdicts.value
-    assert drawing.wait(10)
+    assert drawing.wait(PATIENCE_S)
     assert STALE in panel._image._dom_classes
     panel._boxes["master-2"].value = True
     gate.set()
@@ -116,12 +117,12 @@ def test_what_is_overtaken_is_never_drawn() -> None:
     def draw(what: int) -> int:
         drawn.append(what)
         begun.set()
-        gate.wait(10)
+        gate.wait(PATIENCE_S)
         return what
 
     later = Later(draw, shown.append)
     later.ask(1)
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE_S)
     for what in (2, 3, 4):
         later.ask(what)
     gate.set()
