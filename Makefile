@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lab bench lint clean
+.PHONY: demo test test-busy lab bench lint clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" && $(PYTHON) $(NEW_ENOUGH) || \
@@ -22,8 +22,15 @@ demo: $(READY)
 	@$(BIN)/meshlab demo
 
 # Most tests wait for real processes, so three files at a time suit two cores; the longest come first (tests/conftest.py).
+# ONLY is handed on: make test ONLY="tests/live -k tunnel".
+PYTEST = $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ONLY)
+
 test: $(READY)
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST)
+
+# Beside four spinning processes per processor: what is right there as well does not count on being quick.
+test-busy: $(READY)
+	@$(BIN)/python scripts/busy.py $(PYTEST)
 
 lab: $(READY)
 	@$(BIN)/meshlab lab

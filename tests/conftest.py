@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
+from needs import counted
+
 # Explaining a failure traces every line of every example, which makes parsing a spec twenty times slower.
 settings.register_profile(
     "meshlab", deadline=None, phases=[phase for phase in Phase if phase is not Phase.explain]
@@ -37,3 +39,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def ctrl_c_interrupts() -> None:
     """Gives SIGINT back to Python: a start in the background, or a library in an earlier test, may have taken it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what the skipped tests lack, in one line before pytest's own last one."""
+    reports = terminalreporter.stats.get("skipped", [])
+    told = [report.longrepr[2] for report in reports if isinstance(report.longrepr, tuple)]
+    terminalreporter.write_line(counted(told))

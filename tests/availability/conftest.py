@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import needs
+
 ARALIA = Path(__file__).parents[3] / "shared" / "data" / "aralia"
 
 
@@ -13,5 +15,5 @@ ARALIA = Path(__file__).parents[3] / "shared" / "data" / "aralia"
 def aralia() -> Path:
     """The folder of the Aralia fault trees."""
     if not ARALIA.is_dir():
-        pytest.skip("the Aralia fault trees are not beside the project (../shared/data/aralia)")
+        needs.skip("shared data", "aralia")
     return ARALIA

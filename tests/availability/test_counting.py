@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_circuits import by_listing, circuits
 
+import needs
 from meshlab.availability.diagrams.bdd import Stopped, TooManyNodes
 from meshlab.availability.diagrams.compiled import Limits, Split, compiled
 from meshlab.availability.exact import counting, solve
@@ -84,7 +85,7 @@ def test_at_least_k_of_five_holds_where_k_do(k: int) -> None:
 
 @pytest.fixture
 def only_counter(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("pyganak")
+    needs.package("pyganak", "pyganak")
 
     def too_many(*_: object) -> None:
         raise TooManyNodes("as if")
@@ -108,7 +109,7 @@ def test_the_counter_gives_what_listing_every_world_gives() -> None:
 def test_the_counter_gives_what_the_diagrams_of_published_models_give(
     name: str, aralia: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("pyganak")
+    needs.package("pyganak", "pyganak")
     monkeypatch.setattr(counting, "_EASY_NODES", 40)
     asked: list[int] = []
     by_counter = counting._counted
@@ -196,7 +197,7 @@ def tree(tmp_path) -> FaultTree:  # type: ignore[no-untyped-def]
 def test_what_no_diagram_holds_is_counted_and_must_lie_within_the_bounds(
     tree: FaultTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("pyganak")
+    needs.package("pyganak", "pyganak")
     monkeypatch.setattr(counting, "_EASY_NODES", 10)
     exact = solve.solve(tree)
     answer = solve.solve(tree, timeout=PATIENCE_S, most_nodes=10)

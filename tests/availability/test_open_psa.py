@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import needs
 from meshlab.availability import structure
 from meshlab.availability.diagrams.compiled import compiled
 from meshlab.availability.diagrams.minimal import minimal_cut_sets
@@ -58,7 +59,7 @@ def written(folder: Path, gate: str, data: str = "") -> Path:
 
 def scram(file: Path, *options: str) -> float:
     if shutil.which("scram") is None:
-        pytest.skip("SCRAM is not installed (Debian: apt install scram)")
+        needs.skip("SCRAM")
     done = subprocess.run(
         ["scram", *options, "--probability", "1", str(file)],
         capture_output=True,
@@ -101,7 +102,7 @@ def test_scram_gives_the_same_probability_for_a_service(service: str, tmp_path: 
 
 def test_cudd_gives_the_same_probability_and_the_same_derivatives(aralia: Path) -> None:
     """A second engine (dd with CUDD), with an order and a traversal of its own."""
-    cudd = pytest.importorskip("dd.cudd", reason="dd with CUDD is not installed (pip install 'meshlab[dev]')")
+    cudd = needs.package("dd.cudd", "dd with CUDD")
     tree = read_open_psa(aralia / "isp9603.xml")
     circuit, down = tree.circuit(), {name: one.mean for name, one in tree.events.items()}
     manager = cudd.BDD()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+import needs
 from meshlab.availability.sampling import HalfWidth, MeshModel, Need, Program, sample, sample_mesh
 from meshlab.availability.trees.formula import Works, at_least, failure
 from meshlab.model import InputError
@@ -15,7 +16,7 @@ from meshlab.model.spec import data_file, reference
 from meshlab.simulate import load_scenario, simulate
 from own_time import PATIENCE_S
 
-pytest.importorskip("distributed")
+needs.package("distributed", "distributed")
 # distributed warns of its own event loops and sockets at shutdown; none of it is ours.
 pytestmark = pytest.mark.filterwarnings("ignore")
 

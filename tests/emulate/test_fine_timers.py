@@ -11,6 +11,7 @@ import pytest
 
 from meshlab.emulate.network import fine_timers
 from meshlab.emulate.network.fine_timers import call_at, early_s
+from needs import lacking
 from own_time import PATIENCE_S
 
 
@@ -103,7 +104,9 @@ def test_timers_are_set_from_within_timers() -> None:
     assert asyncio.run(run()) == 50
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts descriptors as Linux shows them")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason=lacking("Linux", "descriptors are counted as it shows them")
+)
 def test_a_loop_that_is_gone_leaves_no_descriptor() -> None:
     async def run() -> None:
         loop, done = asyncio.get_running_loop(), asyncio.Event()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import needs
 from meshlab.emulate import own_loopback
 from meshlab.model import MeshlabError
 from meshlab.model.spec import reference
@@ -50,9 +51,7 @@ def test_addresses_that_are_not_there_are_named_with_the_command_that_makes_them
 
 def test_up_on_a_machine_with_one_loopback_address_starts_nothing(tmp_path: Path) -> None:
     if not (shutil.which("unshare") and shutil.which("ip")):
-        pytest.skip(
-            "no unshare or no ip (Linux: apt install util-linux iproute2) to make such a machine with"
-        )
+        needs.skip("unshare and ip")
     meshlab = Path(sys.executable).with_name("meshlab")
     done = subprocess.run(
         ["unshare", "-rn", "sh", "-c", LIKE_MACOS, "sh", str(meshlab), "emulate", "up"],
@@ -63,7 +62,7 @@ def test_up_on_a_machine_with_one_loopback_address_starts_nothing(tmp_path: Path
         timeout=PATIENCE_S,
     )
     if done.returncode in (1, 99) and "meshlab" not in done.stderr and "this machine" not in done.stderr:
-        pytest.skip(f"no network of its own for a test here: {done.stderr.strip()}")
+        needs.skip("a network namespace", done.stderr.strip())
     assert done.returncode == 2, done.stderr
     assert "127.20.1.11" in done.stderr and "; do sudo " in done.stderr
     assert "Traceback" not in done.stderr

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from meshlab.emulate.processes.processes import ProcessTable, clean, leftovers
+from needs import lacking
 from own_time import PATIENCE_S
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
@@ -154,7 +155,8 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="only Linux tells a child of its parent's death"
+    not sys.platform.startswith("linux"),
+    reason=lacking("Linux", "only it tells a child of its parent's death"),
 )
 def test_the_kernel_kills_the_children_of_a_killed_supervisor(tmp_path: Path) -> None:
     with subprocess.Popen(

@@ -21,13 +21,13 @@ from meshlab.emulate.processes.processes import ProcessTable
 from meshlab.emulate.talos import pki as machine_pki
 from meshlab.emulate.talos.hooks import ClusterHooks
 from meshlab.emulate.talos.machine import Machine
+from needs import lacking
 from own_addresses import network
 from own_time import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(
     available() is None,
-    reason="no kube-apiserver on PATH nor in KUBEBUILDER_ASSETS: install envtest assets (setup-envtest use), or "
-    "build k8s.io/kubernetes/cmd/kube-apiserver with Go",
+    reason=lacking("kube-apiserver"),
 )
 PROCESS = "kube-apiserver-master-1"
 LEASE = ("get", "lease", "master-1", "-n", "kube-node-lease", "-o", "jsonpath={.spec.renewTime}")

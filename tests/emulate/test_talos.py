@@ -14,6 +14,7 @@ from meshlab.emulate.network.addresses import loopback
 from meshlab.emulate.network.fabric import Fabric
 from meshlab.live.talos.errors import TalosError
 from meshlab.live.talos.talosconfig import Talosconfig
+from needs import lacking
 from own_time import PATIENCE_S
 
 TALOSCTL = os.environ.get("MESHLAB_TALOSCTL") or shutil.which("talosctl")
@@ -110,7 +111,7 @@ def test_a_kubeconfig_is_an_admins_for_the_endpoint(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-@pytest.mark.skipif(TALOSCTL is None, reason="talosctl is not on PATH (or set MESHLAB_TALOSCTL to its path)")
+@pytest.mark.skipif(TALOSCTL is None, reason=lacking("talosctl"))
 def test_talosctl_itself_is_content(tmp_path: Path) -> None:
     async def story() -> None:
         async with cluster(tmp_path, shared_bundle(), 55) as site:

@@ -6,15 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_generated_code_is_up_to_date() -> None:
-    pytest.importorskip(
-        "grpc_tools", reason="grpcio-tools is needed to compile the .proto files (extra: dev)"
-    )
+    needs.package("grpc_tools", "grpcio-tools")
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts/protoc.py"), "--check"],
         capture_output=True,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import needs
 from meshlab.emulate.processes.binaries import MissingBinary, find_vault
 from meshlab.live.secret import Secret
 from meshlab.live.talos import pki
@@ -38,7 +39,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     try:
         binary = find_vault()
     except MissingBinary as error:
-        pytest.skip(str(error))
+        needs.skip("Vault or OpenBao", str(error))
     folder = tmp_path_factory.mktemp("vault")
     authority = pki.new_authority("ecdsa", organization="vault")
     server = pki.issue(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import needs
 from meshlab.model import InputError, Topology
 from meshlab.model.spec import data_file, dump, load, parse, reference
 from meshlab.model.spec.load import _plain, read_yaml
@@ -57,7 +58,7 @@ def test_the_published_schema_is_the_one_of_the_code() -> None:
 
 
 def schema_errors(text: str) -> list[str]:
-    jsonschema = pytest.importorskip("jsonschema", reason="the schema is checked with jsonschema")
+    jsonschema = needs.package("jsonschema", "jsonschema")
     validator = jsonschema.Draft202012Validator(json_schema())
     return [error.message for error in validator.iter_errors(_plain(read_yaml(text, "x")))]
 

@@ -15,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from notebook_lab import Lab, chromium
 
+import needs
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,10 +31,10 @@ def script() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def browser() -> str:
-    pytest.importorskip("playwright", reason="no playwright: pip install playwright")
+    needs.package("playwright", "playwright")
     found = chromium()
     if found is None:
-        pytest.skip("no Chromium: install it (apt install chromium), or Google Chrome, so that it is on PATH")
+        needs.skip("Chromium")
     return found
 
 

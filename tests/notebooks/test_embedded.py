@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from notebook_lab import Lab, chromium, errors, look, outputs, page, run_all, unnamed, until
 
+import needs
 from meshlab.emulate import lifecycle
 from meshlab.live.target import Target
 from meshlab.provision.cluster.strongbox import Strongbox
@@ -58,7 +59,7 @@ class Seen:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the notebooks, and a state directory of its own for the embedded cluster."""
     if taken():
-        pytest.skip("an embedded cluster is up on this machine; end it first: meshlab emulate down")
+        needs.skip("free addresses")
     scratch = tmp_path_factory.mktemp("world")
     folder = scratch / "project" / "notebooks"
     folder.mkdir(parents=True)
@@ -178,7 +179,7 @@ def by_hand(server: Lab, seen: Seen) -> None:
 @pytest.fixture
 def by_browser(cluster: Seen) -> Seen:
     if not cluster.by_hand:
-        pytest.skip("no Chromium: install it (apt install chromium), or Google Chrome, so that it is on PATH")
+        needs.skip("Chromium")
     return cluster
 
 

@@ -15,9 +15,12 @@ from typer.testing import CliRunner
 
 from meshlab.cli import app
 from meshlab.validation.etcd import disk_stall
+from needs import lacking
 from own_time import PATIENCE_S
 
-pytestmark = pytest.mark.skipif(not disk_stall.possible(), reason="needs Linux 5.5 on x86_64 or aarch64")
+pytestmark = pytest.mark.skipif(
+    not disk_stall.possible(), reason=lacking("Linux", "5.5 on x86_64 or aarch64")
+)
 WRITER = """
 import os, sys
 file = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY)

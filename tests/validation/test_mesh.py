@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import needs
 from meshlab.cli import app
 from meshlab.validation.mesh.model import MeshModel
 from meshlab.validation.mesh.trials import Happening, happenings, planned, seen
@@ -91,7 +92,7 @@ def test_a_restarted_peer_shakes_hands_at_once() -> None:
 
 @pytest.mark.skipif(
     shutil.which("go") is None and shutil.which("meshlab-wireguard-pairs") is None,
-    reason="no Go to build wireguard-go with: conda install -c conda-forge go",
+    reason=needs.lacking("Go", "wireguard-go is built with it"),
 )
 def test_real_wireguard_peers_meet_again_after_a_restart(tmp_path: Path) -> None:
     options = [
@@ -108,7 +109,7 @@ def test_real_wireguard_peers_meet_again_after_a_restart(tmp_path: Path) -> None
     ]
     result = CliRunner().invoke(app, [*options, "--output", str(tmp_path), "--json"])
     if isinstance(result.exception, CannotValidate) and "could not be built" in str(result.exception):
-        pytest.skip(f"wireguard-go cannot be had: {result.exception}")
+        needs.skip("Go", f"wireguard-go cannot be had: {result.exception}")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     jsonschema.validate(document, SCHEMA)

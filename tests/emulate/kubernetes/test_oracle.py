@@ -13,10 +13,11 @@ from lab import Lab
 
 from meshlab.emulate.kubernetes.real.server import ApiServerProcess, EtcdAccess, available
 from meshlab.emulate.processes.processes import ProcessTable
+from needs import lacking
 
 pytestmark = pytest.mark.skipif(
     available() is None,
-    reason="no kube-apiserver on PATH nor in KUBEBUILDER_ASSETS: install envtest assets (setup-envtest use)",
+    reason=lacking("kube-apiserver"),
 )
 
 

@@ -20,12 +20,13 @@ from trace_stage import Stage
 from meshlab.simulate.raft.member import Member
 from meshlab.simulate.raft.messages import Message
 from meshlab.simulate.raft.progress import Progress
+from needs import lacking
 
 ROOT = Path(__file__).parents[3]
 TRACES = ROOT.parent / "shared/data/etcd-raft-traces"
 PAGE = ROOT / "docs/conformance.md"
 FILES = sorted(TRACES.rglob("*.txt"))
-THERE = pytest.mark.skipif(not FILES, reason="the traces of etcd-io/raft are not at ../shared/data")
+THERE = pytest.mark.skipif(not FILES, reason=lacking("shared data", "etcd-raft-traces"))
 
 INTRODUCTION = """\
 # Conformance of the raft member
