@@ -22,7 +22,7 @@ from meshlab.emulate.talos.api.calls import MachineCalls
 from meshlab.emulate.talos.api.faults import Fault
 from meshlab.emulate.talos.hooks import ClusterHooks
 from meshlab.emulate.talos.site import NoHooks
-from meshlab.incident.evidence.event_rows import xid_seconds
+from meshlab.incident.evidence.readers.talos_events import xid_seconds
 from meshlab.live._generated import common_pb2, machine_pb2
 from meshlab.live.talos.errors import TalosError
 from own_addresses import network

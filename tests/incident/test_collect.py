@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from meshlab.incident.evidence.collect import collect
+from meshlab.incident.evidence.readers.table import read_logs
 from meshlab.incident.observe.connections import Connections
-from meshlab.incident.record import read_logs
 from meshlab.live.talos.errors import TalosError
 from meshlab.provision.cluster.journal import Journal
 from meshlab.provision.cluster.records import Kind

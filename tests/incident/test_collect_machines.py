@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from meshlab.incident.evidence.collect import collect
+from meshlab.incident.evidence.readers.table import read_logs
 from meshlab.incident.observe.connections import Connections
-from meshlab.incident.record import read_logs
 from meshlab.model import Topology
 from own_addresses import network
 

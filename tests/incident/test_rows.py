@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshlab.incident.evidence.clocks import Before, Contradiction, offsets, raft_order
-from meshlab.incident.evidence.etcd_log import etcd_rows
-from meshlab.incident.evidence.event_rows import journal_rows, kubernetes_rows, talos_rows, xid_seconds
+from meshlab.incident.evidence.readers.etcd_log import etcd_rows
+from meshlab.incident.evidence.readers.journal import journal_rows
+from meshlab.incident.evidence.readers.kubernetes_events import kubernetes_rows
+from meshlab.incident.evidence.readers.talos_events import talos_rows, xid_seconds
 from meshlab.incident.evidence.rows import Row, before, events, ordered, read_rows, stamp, write_rows
 
 MEMBERS = {"8e9e05c52164694d": "master-1", "00ab": "master-2"}

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from meshlab.incident.evidence.etcd_log import etcd_rows
-from meshlab.incident.evidence.event_rows import journal_rows, kubernetes_rows, talos_rows
+from meshlab.incident.evidence.readers.table import read_logs
 from meshlab.incident.evidence.rows import Row, events, ordered, read_rows, write_rows
 from meshlab.incident.observe.observed import observed
 from meshlab.incident.observe.samples import Samples, read_samples
@@ -111,8 +110,7 @@ def from_samples(samples: Samples, topology: Topology, name: str, *, notes: str 
 def ingest(folder: Path, topology: Topology, name: str = "") -> Incident:
     """Makes an incident of a folder of raw files: ``samples.jsonl``, and ``logs/`` beside it.
 
-    Logs are known by their names: ``etcd-<machine>.log``, ``talos-events-<machine>.json``,
-    ``kubernetes-events.json``, ``journal.json``; other files stay where they are, unread.
+    Logs are known by their names (`evidence.readers`); other files stay where they are, unread.
     """
     samples = folder / SAMPLES
     incident = from_samples(read_samples(samples), topology, name or folder.name)
@@ -130,24 +128,6 @@ def members(samples: Samples) -> dict[str, str]:
     }
 
 
-def read_logs(folder: Path, member_names: Mapping[str, str] | None = None) -> tuple[Row, ...]:
-    """Gives the rows of every log in a folder that is known by its name."""
-    rows: list[Row] = []
-    for path in sorted(folder.glob("*")) if folder.is_dir() else ():
-        source = f"{folder.name}/{path.name}"
-        stem = path.name.split(".")[0]
-        if stem.startswith("etcd-"):
-            text = path.read_text(encoding="utf-8", errors="replace")
-            rows += etcd_rows(text.splitlines(), stem.removeprefix("etcd-"), source, member_names)
-        elif stem.startswith("talos-events-"):
-            rows += talos_rows(_list(path), stem.removeprefix("talos-events-"), source)
-        elif stem == "kubernetes-events":
-            rows += kubernetes_rows(_list(path), source)
-        elif stem == "journal":
-            rows += journal_rows(_list(path), source)
-    return ordered(rows)
-
-
 def _json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -158,21 +138,6 @@ def _json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError.single(path, f"not JSON: {error}", "restore the file") from error
     return data if isinstance(data, dict) else {"items": data}
-
-
-def _list(path: Path) -> list[Mapping[str, Any]]:
-    """Items of a JSON file: a list, or an object with ``items``; one object per line is read too."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    try:
-        data = json.loads(text)
-    except ValueError:
-        lines = [line for line in text.splitlines() if line.strip().startswith("{")]
-        try:
-            return [json.loads(line) for line in lines]
-        except ValueError as error:
-            raise InputError.single(path, f"not JSON: {error}", "remove the file or mend it") from error
-    items = data.get("items", []) if isinstance(data, dict) else data
-    return list(items)
 
 
 def _write(path: Path, text: str) -> None:

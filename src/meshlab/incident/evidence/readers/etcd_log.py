@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from meshlab.incident.evidence.readers.interface import Log
 from meshlab.incident.evidence.rows import Row, around
 
 # (pattern of msg, kind, severity); raft's own words, logger "raft" (etcd-io/raft raft.go, node.go).
@@ -127,3 +128,13 @@ def _judge(msg: str) -> tuple[str, str, dict[str, Any]] | None:
 def _bare(member: str) -> str:
     """A member id as raft writes it: hex without leading zeros."""
     return member.lower().lstrip("0") or "0"
+
+
+class EtcdLog:
+    """``etcd-<machine>.log``: etcd's own JSON log."""
+
+    name = "etcd's log"
+    files = "etcd-*"
+
+    def rows(self, log: Log) -> Iterable[Row]:
+        return etcd_rows(log.text().splitlines(), log.subject, log.source, log.members)

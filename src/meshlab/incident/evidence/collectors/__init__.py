@@ -1,0 +1,1 @@
+"""Collectors of evidence: a file per system that holds some, listed in `table`."""
