@@ -57,3 +57,9 @@ def instances(context: Context, subject: Subject) -> Iterator[Claim]:
         f"{len(volumes)} volumes, {len(clear)} in clear",
         len(volumes) >= len(subject.parts["aws"]) and not clear,
     )
+
+
+CLAIMS = (
+    not_public,
+    instances,
+)

@@ -186,3 +186,12 @@ class NothingLeft(Waiting):
         return Found(
             {"holds": True, "said": "nothing with our tag is left, and no network interface in our VPC"}
         )
+
+
+OPERATIONS = (
+    Preflight,
+    LaunchTemplate,
+    Instance,
+    InstancesRunning,
+    NothingLeft,
+)

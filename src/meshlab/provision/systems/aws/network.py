@@ -229,3 +229,13 @@ def _rule(rule: tuple[str, int, int, str]) -> str:
     protocol, first, last, peer = rule
     ports = str(first) if first == last else f"{first}-{last}"
     return f"{protocol} {ports} from {peer}"
+
+
+OPERATIONS = (
+    Vpc,
+    VpcDns,
+    Subnet,
+    InternetGateway,
+    RouteTable,
+    SecurityGroup,
+)

@@ -5,22 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshlab.provision.plan.draft import Draft
-from meshlab.provision.systems.aws.claims import instances, not_public
-from meshlab.provision.systems.aws.instances import (
-    Instance,
-    InstancesRunning,
-    LaunchTemplate,
-    NothingLeft,
-    Preflight,
-)
-from meshlab.provision.systems.aws.network import (
-    InternetGateway,
-    RouteTable,
-    SecurityGroup,
-    Subnet,
-    Vpc,
-    VpcDns,
-)
+from meshlab.provision.systems.aws import claims, instances, network
 from meshlab.provision.systems.aws.planned import aws_gone, aws_removal, aws_steps
 from meshlab.provision.systems.interface import System
 
@@ -33,24 +18,12 @@ def _claimed(draft: Draft) -> Any:
 SYSTEM = System(
     "aws",
     operations=(
-        Vpc,
-        VpcDns,
-        Subnet,
-        InternetGateway,
-        RouteTable,
-        SecurityGroup,
-        Preflight,
-        LaunchTemplate,
-        Instance,
-        InstancesRunning,
-        NothingLeft,
+        *network.OPERATIONS,
+        *instances.OPERATIONS,
     ),
     bring_up=aws_steps,
     removal=aws_removal,
     gone=aws_gone,
-    claims=(
-        not_public,
-        instances,
-    ),
+    claims=claims.CLAIMS,
     claimed=_claimed,
 )

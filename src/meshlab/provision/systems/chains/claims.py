@@ -41,3 +41,6 @@ def chain_nodes(context: Context, subject: Subject) -> Iterator[Claim]:
 def _hosts(volume: dict[str, Any]) -> list[str]:
     terms = volume.get("spec", {}).get("nodeAffinity", {}).get("required", {}).get("nodeSelectorTerms") or ()
     return [str(v) for t in terms for e in t.get("matchExpressions", ()) for v in e.get("values", ())]
+
+
+CLAIMS = (chain_nodes,)

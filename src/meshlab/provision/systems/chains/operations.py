@@ -15,3 +15,6 @@ class ChainReady(PodsRunning):
 
     def look(self, context: Context) -> Probe:
         return super().look(context)
+
+
+OPERATIONS = (ChainReady,)

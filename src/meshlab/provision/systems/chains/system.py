@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshlab.provision.plan.draft import Draft
-from meshlab.provision.systems.chains.claims import chain_nodes
-from meshlab.provision.systems.chains.operations import ChainReady
+from meshlab.provision.systems.chains import claims, operations
 from meshlab.provision.systems.chains.planned import chain_steps
 from meshlab.provision.systems.interface import System
 
@@ -26,8 +25,8 @@ def _claimed(draft: Draft) -> Any:
 
 SYSTEM = System(
     "chains",
-    operations=(ChainReady,),
+    operations=operations.OPERATIONS,
     bring_up=chain_steps,
-    claims=(chain_nodes,),
+    claims=claims.CLAIMS,
     claimed=_claimed,
 )

@@ -41,3 +41,9 @@ def nodes(context: Context, subject: Subject) -> Iterator[Claim]:
 
 def _label(node: dict[str, Any] | None, label: str) -> str:
     return str((node or {}).get("metadata", {}).get("labels", {}).get(label, ""))
+
+
+CLAIMS = (
+    api_servers,
+    nodes,
+)

@@ -48,3 +48,6 @@ class LoadBalancers(Operation):
             # No API: nobody can make or remove them; the proof at the end finds what they left.
             return []
         return [s for s in services if s.get("spec", {}).get("type") == "LoadBalancer"]
+
+
+OPERATIONS = (LoadBalancers,)

@@ -91,3 +91,6 @@ def quantity(value: object) -> float | None:
 def _shown(value: object) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+OPERATIONS = (Apply,)

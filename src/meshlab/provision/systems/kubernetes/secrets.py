@@ -114,3 +114,9 @@ class EngineJwt(_SecretObject):
         if JWT not in context.strongbox:
             context.strongbox.put(JWT, Secret(secrets.token_hex(32), name="Ethereum engine JWT secret"))
         return {"jwt.hex": context.strongbox.need(JWT).reveal()}
+
+
+OPERATIONS = (
+    VaultTls,
+    EngineJwt,
+)

@@ -84,3 +84,10 @@ def _why(pod: Mapping[str, Any] | None) -> str:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return f" ({condition.get('message', '')})"
     return ""
+
+
+OPERATIONS = (
+    ApiReady,
+    NodesReady,
+    PodsRunning,
+)

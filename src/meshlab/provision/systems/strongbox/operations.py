@@ -63,3 +63,10 @@ class RetireSecrets(Operation):
     @staticmethod
     def _names(context: Context) -> tuple[str, ...]:
         return tuple(n for n in context.strongbox.names() if not n.startswith("retired/"))
+
+
+OPERATIONS = (
+    TalosSecrets,
+    AdminTalosconfig,
+    RetireSecrets,
+)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from meshlab.provision.systems.interface import System
-from meshlab.provision.systems.strongbox.operations import AdminTalosconfig, RetireSecrets, TalosSecrets
+from meshlab.provision.systems.strongbox import operations
 from meshlab.provision.systems.strongbox.planned import strongbox_removal, strongbox_steps
 
 SYSTEM = System(
     "strongbox",
-    operations=(
-        TalosSecrets,
-        AdminTalosconfig,
-        RetireSecrets,
-    ),
+    operations=operations.OPERATIONS,
     bring_up=strongbox_steps,
     removal=strongbox_removal,
 )

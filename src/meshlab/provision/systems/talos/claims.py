@@ -54,3 +54,10 @@ def mesh(context: Context, subject: Subject) -> Iterator[Claim]:
         ", ".join(f"{name} {count}" for name, count in up.items()),
         all(count == wanted for count in up.values()),
     )
+
+
+CLAIMS = (
+    etcd_quorum,
+    talos_api,
+    mesh,
+)

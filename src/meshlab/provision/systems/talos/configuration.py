@@ -149,3 +149,9 @@ def node_settings(settings: Any) -> Any:
 def _frozen(cls: type[Any], given: dict[str, Any]) -> dict[str, Any]:
     known = {f.name for f in fields(cls)}
     return {k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in known}
+
+
+OPERATIONS = (
+    WaitsForConfig,
+    ApplyConfiguration,
+)

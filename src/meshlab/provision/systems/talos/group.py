@@ -218,3 +218,13 @@ class Reboot(Operation):
 def _boot_id(context: Context, what: str, address: str) -> str:
     with talos_errors(what), context.connections.talos(address, timeout_s=LOOK_S) as client:
         return client.boot_id()
+
+
+OPERATIONS = (
+    ReadyToBootstrap,
+    Bootstrap,
+    EtcdVoters,
+    Kubeconfig,
+    Mesh,
+    Reboot,
+)

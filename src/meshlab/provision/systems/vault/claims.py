@@ -55,3 +55,9 @@ def vault_budget(context: Context, subject: Subject) -> Iterator[Claim]:
         budget = context.connections.kubernetes.find("policy/v1", "PodDisruptionBudget", "vault", VAULT)
     allowed = (budget or {}).get("spec", {}).get("maxUnavailable")
     yield Claim("a drain takes one Vault pod at a time", f"maxUnavailable {allowed}", str(allowed) == "1")
+
+
+CLAIMS = (
+    vault_group,
+    vault_budget,
+)

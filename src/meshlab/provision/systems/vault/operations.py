@@ -326,3 +326,17 @@ class RevokeRoot(_OnVault):
             client.revoke_self()
         context.strongbox.put(ROOT_REVOKED, Secret("yes", name=ROOT_REVOKED))
         return {}
+
+
+OPERATIONS = (
+    Listening,
+    Init,
+    Unseal,
+    Voters,
+    ConfigureAutopilot,
+    Audit,
+    Policy,
+    KeyValues,
+    KubernetesAuth,
+    RevokeRoot,
+)

@@ -7,19 +7,7 @@ from typing import Any
 from meshlab.provision.manifests.vault import pods
 from meshlab.provision.plan.draft import Draft
 from meshlab.provision.systems.interface import System
-from meshlab.provision.systems.vault.claims import vault_budget, vault_group
-from meshlab.provision.systems.vault.operations import (
-    Audit,
-    ConfigureAutopilot,
-    Init,
-    KeyValues,
-    KubernetesAuth,
-    Listening,
-    Policy,
-    RevokeRoot,
-    Unseal,
-    Voters,
-)
+from meshlab.provision.systems.vault import claims, operations
 from meshlab.provision.systems.vault.planned import vault_steps
 
 
@@ -31,22 +19,8 @@ def _claimed(draft: Draft) -> Any:
 
 SYSTEM = System(
     "vault",
-    operations=(
-        Listening,
-        Init,
-        Unseal,
-        Voters,
-        ConfigureAutopilot,
-        Audit,
-        Policy,
-        KeyValues,
-        KubernetesAuth,
-        RevokeRoot,
-    ),
+    operations=operations.OPERATIONS,
     bring_up=vault_steps,
-    claims=(
-        vault_group,
-        vault_budget,
-    ),
+    claims=claims.CLAIMS,
     claimed=_claimed,
 )
