@@ -22,7 +22,7 @@ from meshlab.live.target import Patience, Target
 pytestmark = pytest.mark.timeout(
     900
 )  # kernels are compiled at their first use, on a busy machine for minutes
-LANGUAGES = {"sh", "python", "yaml", "json", "text"}
+LANGUAGES = {"sh", "python", "yaml", "json", "toml", "diff", "mermaid", "text"}
 ONLY_PARSED = {
     "emulate": "starts the embedded cluster, or needs one; tests/emulate",
     "plan": "compares with live systems; tests/provision",
@@ -95,6 +95,12 @@ SHELL = blocks("sh")
 RUNNABLE = [block for block in SHELL if to_run(block)]
 
 
+def the_block(language: str, words: str) -> Block:
+    """Gives the one block of a language that has these words."""
+    [block] = [block for block in blocks(language) if words in block.text]
+    return block
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Gives a folder with what the documents take for granted: the data, and a reader's own files."""
@@ -103,8 +109,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(ROOT / "data" / "reference.yaml", tmp_path / name)
     shutil.copy(ROOT / "tests" / "cli" / "own-design.yaml", tmp_path / "second-tron.yaml")
     shutil.copy(ROOT / "tests" / "data" / "design.md", tmp_path / "design.md")
-    [scenario] = blocks("yaml")
-    (tmp_path / "pair.yaml").write_text(scenario.text)
+    (tmp_path / "pair.yaml").write_text(the_block("yaml", "two-things-at-once").text)
     (tmp_path / "tree.xml").write_text(TREE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MESHLAB_STATE", str(tmp_path / "state"))
@@ -230,7 +235,7 @@ def test_every_snippet_runs(block: Block, folder: Path) -> None:
 
 
 def test_the_target_file_of_the_how_to_is_one_and_shows_the_defaults(tmp_path: Path) -> None:
-    [block] = blocks("json")
+    block = the_block("json", '"patience"')
     file = tmp_path / "prod.json"
     file.write_text(block.text)
     target = Target.load(file)

@@ -85,6 +85,10 @@ def test_the_reference_has_the_arguments_of_a_command(name: str) -> None:
     assert sum(p.required for p in taken) <= len(said) <= len(taken)
 
 
+def test_the_reference_has_the_options_of_the_program_itself() -> None:
+    assert set(options(program())) - EVERYWHERE - set(OPTION.findall(TEXT)) == set()
+
+
 def test_every_option_that_the_reference_speaks_of_exists() -> None:
     known = set(options(program())) | {"--help"}
     known |= {name for command in COMMANDS.values() for name in options(command)}

@@ -25,7 +25,8 @@ CELL = "etcd-3-kill-leadership-100-1000-delay0"
 
 
 def test_every_script_has_a_small_run() -> None:
-    assert set(SMALL_RUN) == {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    there = {path.stem for path in (ROOT / "scripts").glob("*.py")}
+    assert set(SMALL_RUN) == there, "say in SMALL_RUN what a new script is asked to do in the tests"
 
 
 @pytest.mark.parametrize("name", SMALL_RUN)
