@@ -182,6 +182,12 @@ def test_read_lag_is_waited_out_for_what_was_just_made_only(make_lab: Callable[.
     network.delete_vpc(stranger, fresh.id)
 
 
+def test_just_after_the_clocks_zero_nothing_counts_as_just_made(lab: Lab) -> None:
+    """The monotonic clock of a machine that has just been switched on is below every wait for a lag."""
+    aws = session(lab, clock=HandClock(1.0).now)
+    assert kind_of(network.delete_vpc, aws, "vpc-00000000000000000") is ErrorKind.NOT_FOUND
+
+
 def test_a_lag_that_lasts_is_called_lagging(make_lab: Callable[..., Lab]) -> None:
     clock = HandClock()
     lab = make_lab(AwsTimings(0, 0, 0, 0, (60, 60), 0, 0), clock=clock)
