@@ -150,12 +150,12 @@ def test_a_formula_that_fits_into_no_pipe_reaches_the_counter_whole(
 
 @pytest.mark.usefixtures("only_counter")
 def test_a_wide_gate_does_not_make_a_narrow_formula_wide() -> None:
-    """Neighbours in a row of 300; by hand, step by step: nobody beside one who is down is down."""
+    """Neighbours in a row of 120; by hand, step by step: nobody beside one who is down is down."""
     q = 1e-3
     up, down = 1.0, 0.0
-    for _ in range(300):
+    for _ in range(120):
         up, down = (up + down) * (1 - q), up * q
-    circuit = ring(300)
+    circuit = ring(120)
     assert max(len(clause) for clause in formula(circuit).clauses) <= 21
     found = counted(circuit, dict.fromkeys(circuit.events, q), Limits(deadline=time.monotonic() + PATIENCE_S))
     assert found == pytest.approx(1 - (up + down), rel=1e-9)
