@@ -61,6 +61,12 @@ class Page(HTMLParser):
         return any(given.get("id") == name for _, given in self._open)
 
 
+def numbers_of(text: str) -> list[str]:
+    """Where numbers begin in a text: not the digits of a name, an address (10.0.0.0/8) or a setting (min = 1)."""
+    text = re.sub(r"\d+(\.\d+){3}(/\d+)?(:\d+)?|=\s?[\w.,]+", "", text)
+    return re.findall(r"(?<![\w.\-/])\d", text)
+
+
 def parsed(html: str) -> Page:
     page = Page()
     page.feed(html)

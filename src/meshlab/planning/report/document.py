@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from meshlab.planning.tables import Document
 
 _NUMBER = re.compile(
-    r"(?P<address>\d+(?:\.\d+){3}(?:/\d+)?(?::\d+)?)"
-    r"|(?<![\w.\-/=])(?<!= )\d(?:[\d,.]*\d)?(?:[a-zA-Z]+|\s?%)?"
+    r"(?P<name>\d+(?:\.\d+){3}(?:/\d+)?(?::\d+)?|=\s?[\w.,]+)"
+    r"|(?<![\w.\-/])\d(?:[\d,.]*\d)?(?:[a-zA-Z]+|\s?%)?"
 )
 """A number in running text, with the unit that is written to it; digits inside a name (worker-3, p95), of an address
 (10.0.0.0/8) or of a setting (min = max = 1, masters=5) are none."""
@@ -77,7 +77,7 @@ def numbered(text: str, basis: Basis) -> Line:
     pieces: list[str | Number] = []
     at = 0
     for found in _NUMBER.finditer(text):
-        if found["address"]:
+        if found["name"]:
             continue
         if found.start() > at:
             pieces.append(text[at : found.start()])

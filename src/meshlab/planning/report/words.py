@@ -52,6 +52,12 @@ def years(days: float) -> str:
     return f"{found:.1f} y" if found >= 1 / 12 else f"{days:.0f} d"
 
 
+def years_between(low: float, mid: float, high: float) -> str:
+    if years(low) == years(high):
+        return years(mid)
+    return f"{years(mid)} ({years(low)} to {years(high)})"
+
+
 def span(seconds: float) -> str:
     """A length of time that a person asked for: months where it is whole months, else days or years."""
     months = seconds / (YEAR / 12)

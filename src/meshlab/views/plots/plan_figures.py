@@ -17,6 +17,7 @@ from meshlab.planning.report.words import (
     service,
     span,
     years,
+    years_between,
 )
 from meshlab.views import style
 from meshlab.views.marks import png
@@ -164,7 +165,7 @@ def runout_figure(a: Answers) -> Figure:
             ax.plot([most], [y], ">", color=_BAR, ms=7, zorder=2, clip_on=False)
         if out.p50 / DAYS <= most:
             ax.plot([out.p50 / DAYS] * 2, [y - 0.25, y + 0.25], color=style.INK, lw=2.2, zorder=3)
-        _beside(ax, y, f"  {years(out.p50)} ({years(out.p10)} to {years(out.p90)})")
+        _beside(ax, y, f"  {years_between(out.p10, out.p50, out.p90)}")
     horizon = a.horizon / 86_400 / DAYS
     ax.axvline(horizon, color="#b3261e", lw=1.4, ls=(0, (5, 3)), zorder=1)
     ax.text(

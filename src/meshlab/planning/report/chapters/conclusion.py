@@ -66,7 +66,7 @@ def conclusion(made: tuple[Proposal, ...], s: Sources) -> Section:
         caption = (*caption, "; ", Number(str(len(made) - MOST), counted), " more are in the review below")
     return Section(
         "What to do, in order",
-        (Table(caption, ("", "what to do", "what it gives or prevents", "USD a month"), rows),),
+        (Table(caption, ("no.", "what to do", "what it gives or prevents", "USD a month"), rows),),
     )
 
 
@@ -148,7 +148,7 @@ def _running_out(a: Answers, s: Sources) -> Iterator[Proposal]:
             basis = demand.resource_basis(one, s)
             yield Proposal(
                 (
-                    f"Have more of {one.subject}'s {one.resource} in ",
+                    f"Give {one.subject} more {one.resource} within ",
                     Number(words.years(out.p10), basis),
                 ),
                 (

@@ -132,9 +132,12 @@ def room(a: Answers, s: Sources) -> Section:
             (
                 (one.subject,),
                 (one.resource,),
-                (Number(words.used(one.unit, one.used.mid), basis),),
-                (Number(words.used(one.unit, one.limit), basis),),
-                *((Number(words.years(d), basis),) for d in (out.p10, out.p50, out.p90)),
+                (
+                    Number(
+                        f"{words.used(one.unit, one.used.mid)} of {words.used(one.unit, one.limit)}", basis
+                    ),
+                ),
+                (Number(words.years_between(out.p10, out.p50, out.p90), basis),),
                 numbered(within(one), basis),
                 (one.rests_on,),
                 (one.consequence,),
@@ -142,7 +145,7 @@ def room(a: Answers, s: Sources) -> Section:
         )
     until = Table(
         ("When each resource is used up, the soonest first",),
-        ("where", "what", "used now", "of", "p10", "p50", "p90", "within the horizon", "growth", "then"),
+        ("where", "what", "used now", "used up in (p10 to p90)", "within the horizon", "growth", "then"),
         tuple(ahead),
     )
     return Section(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from meshlab.planning.explore import Exploration
 from meshlab.planning.explore.bounds import Bound, bounds
+from meshlab.planning.explore.phrases import phrase
 from meshlab.planning.explore.words import MOST_ROWS, advice, columns, rejections, row, said_in_full, shown
 from meshlab.planning.report.chapters.sources import Sources
 from meshlab.planning.report.document import Basis, Line, Section, Sentence, Table, numbered
@@ -18,6 +19,8 @@ def searched(found: Exploration, s: Sources) -> Section:
     front = sum(one.front for one in found.designs)
     counted = f"{len(found.designs)} designs, {front} of them on the Pareto front, {len(few)} shown"
     lines = [*advice(found.recommendation), *said_in_full(found), *rejections(found)]
+    if (chosen := found.recommendation.design) is not None:
+        lines[0] = f"recommended: {phrase(found, found[chosen])}, because {found.recommendation.why}"
     if found.load:
         lines.append(f"the p99 of each design is that under {found.load:,g} requests a second of each kind")
     return Section(

@@ -20,8 +20,8 @@ from meshlab.planning.report.document import (
 from meshlab.planning.report.pages.style import STYLE
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-_LONG = 32
-"""Characters beyond which a cell is prose: its column is not to be squeezed."""
+_LONG, _SHORT = 32, 16
+"""Characters beyond which a cell is prose, whose column is not to be squeezed, and up to which it is one line."""
 _TONES = {"●": "good", "▲": "look", "✖": "bad"}
 
 
@@ -110,7 +110,17 @@ class _Writer:
         text = plain(cell)
         tone = _TONES.get(text[:1])
         alone = len(cell) == 1 and not isinstance(cell[0], str)
-        kind = f"tone {tone}" if tone else "num" if alone else "text" if len(text) > _LONG else ""
+        kind = (
+            f"tone {tone}"
+            if tone
+            else "num"
+            if alone
+            else "text"
+            if len(text) > _LONG
+            else "short"
+            if len(text) <= _SHORT
+            else ""
+        )
         return f'<td class="{kind}">{self.line(cell)}</td>' if kind else f"<td>{self.line(cell)}</td>"
 
     def _basis_cell(self, row: Iterable[Line]) -> str:

@@ -43,7 +43,8 @@ th, td { border-bottom: 1px solid var(--line); padding: .42rem .7rem; text-align
 thead th { background: var(--head); font-weight: 600; border-bottom: 1px solid var(--soft); }
 tbody th { font-weight: 600; padding-left: .4rem; white-space: nowrap; }
 td.num { font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.text { min-width: 13rem; }
+td.text { min-width: 15rem; }
+td.short { white-space: nowrap; }
 td.tone { min-width: 6.5rem; }
 td.good { background: var(--good); color: var(--good-ink); }
 td.look { background: var(--look); color: var(--look-ink); }
