@@ -161,7 +161,7 @@ def test_show_draws_a_picture(meshlab: Callable[..., Done], tmp_path: Path) -> N
 def test_explore_gives_one_document_with_every_design(meshlab: Callable[..., Done]) -> None:
     done = meshlab(
         *("explore", REFERENCE, "--vary", "chain-replicas=1,2", "--vary", "zones=1,3"),
-        *("--min-availability", "etcd=0.99995", "--samples", "300", "--json"),
+        *("--min-availability", "etcd=0.99995", "--horizon", "12mo", "--samples", "300", "--json"),
     )
     assert done.returncode == 0
     document = json.loads(done.stdout)
@@ -262,7 +262,7 @@ def test_latency_refuses_a_round_trip_without_a_unit(meshlab: Callable[..., Done
 def test_explore_tells_a_person_what_to_do_and_what_was_not_chosen(meshlab: Callable[..., Done]) -> None:
     done = meshlab(
         *("explore", REFERENCE, "--vary", "spare-workers=0,1", "--vary", "zones=1,3"),
-        *("--max-latency", "etcd-put=10ms", "--budget", "3000", "--samples", "300"),
+        *("--max-latency", "etcd-put=10ms", "--budget", "3000", "--horizon", "12mo", "--samples", "300"),
     )
     assert done.returncode == 0
     assert "recommended: spare-workers=1" in done.stdout
@@ -312,10 +312,11 @@ def test_explore_and_report_search_the_same_designs_with_the_same_limits(
     from meshlab.planning import explore as planning_explore
 
     asked: list[dict[str, object]] = []
+    ours = ("progress", "worlds")  # today's own numbers are of the plan's worlds, which --samples sets
     real = planning_explore.explore
 
     def noted(topology: object, varied: object, **named: object) -> object:
-        asked.append({"varied": varied, **{k: v for k, v in named.items() if k != "progress"}})
+        asked.append({"varied": varied, **{k: v for k, v in named.items() if k not in ours}})
         return real(topology, varied, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(planning_explore, "explore", noted)
@@ -351,7 +352,10 @@ def test_limits_without_a_search_are_refused_before_anything_is_computed(
 
 
 def test_explore_under_load_rejects_what_cannot_carry_it(meshlab: Callable[..., Done]) -> None:
-    words = ("explore", REFERENCE, "--vary", "vault=masters,workers", "--samples", "300", "--load", "1550")
+    words = (
+        *("explore", REFERENCE, "--vary", "vault=masters,workers", "--samples", "300", "--load", "1550"),
+        *("--horizon", "12mo"),
+    )
     done = meshlab(*words, "--json")
     assert done.returncode == 0
     document = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"no JSON: {word}"))
