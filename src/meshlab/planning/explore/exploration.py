@@ -12,7 +12,7 @@ from meshlab.planning.explore.designs import Design, designs
 from meshlab.planning.explore.dimensions import DIMENSIONS, dimensions
 from meshlab.planning.explore.front import dominators, objectives
 from meshlab.planning.explore.limits import MINUTES_PER_YEAR, Limits, Rejected, missed, remedy
-from meshlab.planning.explore.measures import Measurer, Measures, Waiting, shown_from
+from meshlab.planning.explore.measures import Measurer, Measures, Shift, Waiting, shown_from
 from meshlab.planning.explore.recommendation import Recommendation, recommend
 from meshlab.planning.progress import Progress, Steps
 from meshlab.planning.worlds import WORLDS
@@ -167,15 +167,17 @@ def explore(
         raise InputError.single("--load", f"{load:g} requests a second are no load", "for example --load 200")
     _answerable(topology, service)
     measure = Measurer(samples, seed, load)
-    own, few = Measurer(worlds, seed, load).own(topology), measure(topology)
+    few = measure(topology)
+    own = Measurer(worlds, seed, load).own(topology, few.downtime)
     words = tuple(varied)
     choices = dimensions(topology, words) if words else _default(topology, own, asked)
     chosen = designs(topology, choices, asked=bool(words))
     steps = Steps(len(chosen), progress)
     measured: list[Measures] = []
+    shift = Shift(own, few)
     for design in chosen:
         steps.begin(design.name)
-        measured.append(shown_from(own, few, few if design.is_today else measure(design.topology)))
+        measured.append(shown_from(shift, few if design.is_today else measure(design.topology)))
         _answered(measured[-1], asked)
     steps.end()
     base = next((i for i, design in enumerate(chosen) if design.told), 0)

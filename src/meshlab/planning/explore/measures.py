@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from meshlab.availability.exact.structure import structure
@@ -101,36 +102,36 @@ class Shift:
 
     own: Measures
     few: Measures
+    _kept: dict[tuple[str, float], float] = field(default_factory=dict, compare=False, repr=False)
 
     def cost(self, p: float) -> float:
-        return self.own.cost_quantile(p) - self.few.cost_quantile(p)
+        return self._once("cost", p, lambda one: one.cost_quantile(p))
 
     def months(self, p: float) -> float:
-        """None where today's design is never out of anything: there is no difference to never."""
-        own, few = self.own.exhaustion_quantile(p), self.few.exhaustion_quantile(p)
-        return own - few if own < float("inf") and few < float("inf") else 0.0
+        return self._once("months", p, lambda one: one.exhaustion_quantile(p))
 
     def within(self, months: float) -> float:
-        return self.own.exhausted_within(months) - self.few.exhausted_within(months)
+        return self._once("within", months, lambda one: one.exhausted_within(months))
+
+    def _once(self, what: str, at: float, of: Callable[[Measures], float]) -> float:
+        """None where today's design is never out of anything: there is no difference to never."""
+        if (what, at) not in self._kept:
+            own, few = of(self.own), of(self.few)
+            known = own < float("inf") and few < float("inf")
+            self._kept[what, at] = own - few if known else 0.0
+        return self._kept[what, at]
 
 
-def shown_from(own: Measures, few: Measures, one: Measures) -> Measures:
-    """Gives a design as it is shown: its difference to today's in the few worlds, on top of today's own numbers.
-
-    Parameters
-    ----------
-    own, few
-        Today's design in the plan's worlds and in the few.
-    one
-        A design in the few worlds.
-    """
+def shown_from(shift: Shift, one: Measures) -> Measures:
+    """Gives a design as it is shown: its difference to today's in the few worlds, on top of today's own numbers."""
+    own, few = shift.own, shift.few
     latency = {
         kind: _moved(waiting, own.latency[kind], few.latency[kind])
         if kind in own.latency and kind in few.latency
         else waiting
         for kind, waiting in one.latency.items()
     }
-    return replace(one, latency=latency, shift=Shift(own, few))
+    return replace(one, latency=latency, shift=shift)
 
 
 def _moved(one: Waiting, own: Waiting, few: Waiting) -> Waiting:
@@ -166,16 +167,16 @@ class Measurer:
 
     def __call__(self, topology: Topology) -> Measures:
         """Measures a design to be compared: in it a spare asks for nothing, so it slows nobody."""
-        return self._measured(topology, _busy(topology))
+        return self._measured(topology, _busy(topology), self._downtime(topology))
 
-    def own(self, topology: Topology) -> Measures:
-        """Measures a design as the other commands do, where every machine asks."""
-        return self._measured(topology, topology)
+    def own(self, topology: Topology, downtime: dict[str, Downtime]) -> Measures:
+        """Measures a design as the other commands do, where every machine asks; its downtime needs no worlds."""
+        return self._measured(topology, topology, downtime)
 
-    def _measured(self, topology: Topology, asking: Topology) -> Measures:
+    def _measured(self, topology: Topology, asking: Topology, downtime: dict[str, Downtime]) -> Measures:
         exhausted, first = first_exhausted(topology, self.growth, self.prices)
         return Measures(
-            self._downtime(topology),
+            downtime,
             self._latency(asking),
             exhausted / DAYS_PER_MONTH,
             first,

@@ -128,6 +128,8 @@ def _bought(buys: Option) -> list[str]:
     lines.append(
         f"costs {round(costs.mid):+,} USD a month (90 %: {round(costs.low):+,} to {round(costs.high):+,})"
     )
+    if abs(buys.saved_in_all.mid) < 0.05:
+        return [*lines, "no less downtime than today"]
     if buys.per_dollar is not None:
         lines.append(f"that is {buys.per_dollar:.2g} service-minutes a year for each dollar a month")
     return [*lines, f"less downtime than today in {buys.sure:.0%} of the worlds"]
