@@ -6,17 +6,28 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-busy lab bench lint clean
+.PHONY: demo test test-busy lab bench lint lock wheel-check clean
 
-$(READY): pyproject.toml constraints.txt
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALLED := locks/dev.txt locks/counting.txt locks/compare.txt
+
+# Every file in locks/ demands the hash of each package; what is not what was locked is not installed.
+$(READY): pyproject.toml $(INSTALLED)
 	@test -n "$(PYTHON)" && $(PYTHON) $(NEW_ENOUGH) || \
 	  { echo "meshlab needs Python 3.11 or later; say where it is: make PYTHON=/path/to/python3.12"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing meshlab into $(VENV) (once; a few minutes)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,dask]'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --only-binary :all: pyganak || \
+	@$(PIP) --no-deps -r locks/dev.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(call optional,counting) || \
 	  echo "there is no model counter for this machine; only fault trees that are too wide for diagrams need it"
+	@$(call optional,compare) || \
+	  echo "there is no CUDD for this machine; only a test and a benchmark that compare with it need it"
 	@touch $@
+
+# What not every machine can have: it may be missing, but a package that is not what was locked stops everything.
+optional = $(PIP) --no-deps --no-build-isolation -r locks/$(1).txt 2>$(VENV)/$(1).log || \
+	  { ! grep -q 'DO NOT MATCH THE HASHES' $(VENV)/$(1).log || { cat $(VENV)/$(1).log >&2; exit 1; }; false; }
 
 demo: $(READY)
 	@$(BIN)/meshlab demo
@@ -43,6 +54,14 @@ lint: $(READY)
 	@$(BIN)/ruff format --check src tests benchmarks scripts notebooks/source
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+# Takes uv and the package index; scripts/lock.py --upgrade takes newer versions.
+lock:
+	@$(PYTHON) scripts/lock.py
+
+# Takes the package index: the built wheel alone, and with each extra, in environments of their own.
+wheel-check: $(READY)
+	@$(BIN)/python scripts/wheel_check.py
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .pytest_cache .ruff_cache .hypothesis

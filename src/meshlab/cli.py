@@ -22,6 +22,7 @@ from meshlab.commands.capacity import availability, explore, planning, report
 from meshlab.commands.output import complain, say
 from meshlab.commands.trust import calibration, validation
 from meshlab.model.errors import MeshlabError
+from meshlab.model.extras import missing
 
 app = typer.Typer(
     name="meshlab",
@@ -102,6 +103,10 @@ def main() -> None:
     except MeshlabError as error:
         complain(error)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        word = missing(error)
+        complain(word)
+        sys.exit(word.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted")
         sys.exit(130)

@@ -14,31 +14,25 @@ ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def requirements(extra: str | None = None) -> set[str]:
-    project = PYPROJECT["project"]
-    found = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
-    return {r for r in found if not r.startswith("meshlab")}
-
-
-def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:
+def test_environment_yml_installs_what_is_locked() -> None:
     from ruamel.yaml import YAML
 
     environment = YAML(typ="safe").load((ROOT / "environment.yml").read_text())
     [pip] = [item["pip"] for item in environment["dependencies"] if isinstance(item, dict)]
-    asked = {r for r in pip if not r.startswith("--")}
-    assert asked == requirements() | requirements("live") | requirements("emulate") | requirements("lab")
-    assert f"python{PYPROJECT['project']['requires-python']}" in environment["dependencies"]
+    assert pip == ["-r locks/dev.txt"]
+    assert f"python{PYPROJECT['project']['requires-python']},<3.15" in environment["dependencies"]
 
 
-def test_constraints_pin_every_requirement_and_name_no_index() -> None:
-    text = (ROOT / "constraints.txt").read_text()
-    assert "://" not in text
-    pinned = {line.split("==")[0].lower().replace("_", "-") for line in text.splitlines() if "==" in line}
-    wanted = requirements().union(
-        *(requirements(extra) for extra in PYPROJECT["project"]["optional-dependencies"])
-    )
-    names = {re.split(r"[\[><=]", r)[0].lower().replace("_", "-") for r in wanted}
-    assert names - pinned == set()
+def test_every_data_file_and_every_file_that_is_no_code_has_an_origin() -> None:
+    page = (ROOT / "data/README.md").read_text()
+    named = [
+        name for row in re.findall(r"(?m)^\| (`[^|]*) \|", page) for name in re.findall(r"`([^`]*)`", row)
+    ]
+    for folder in ("data", "src/meshlab"):
+        for path in (ROOT / folder).rglob("*"):
+            inside = path.relative_to(ROOT / folder)
+            if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts:
+                assert any(inside.match(name) for name in named), f"{inside} has no row in data/README.md"
 
 
 def test_every_top_level_command_of_the_makefile_exists() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from meshlab.commands.output import Json, say
 from meshlab.model.errors import CheckFailed, MeshlabError
+from meshlab.model.extras import require
 
 QUIET = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None")
 """JupyterLab asks nobody outside this machine for updates or news."""
@@ -41,6 +42,7 @@ def lab(
         raise MeshlabError(
             f"there is no folder {notebooks}: run this where the notebooks are, or name their folder"
         )
+    require("jupyterlab")
     command = [sys.executable, "-m", "jupyterlab", *QUIET, str(notebooks)]
     if as_json:
         print(json.dumps({"command": command}))

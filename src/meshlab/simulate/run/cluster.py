@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from meshlab.model.errors import InputError
+from meshlab.model.extras import require
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -45,14 +46,8 @@ def spread(work: Callable[[J], R], jobs: Iterable[J], address: str) -> Iterator[
 
 
 def _client(address: str) -> Any:
-    try:
-        distributed: Any = import_module("distributed")
-    except ImportError:
-        raise InputError.single(
-            "--scheduler",
-            "a Dask cluster takes the package distributed, which is not installed",
-            "pip install 'meshlab[dask]'",
-        ) from None
+    require("distributed")
+    distributed: Any = import_module("distributed")
     try:
         return distributed.Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
