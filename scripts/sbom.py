@@ -17,9 +17,8 @@ import tempfile
 import tomllib
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -33,8 +32,7 @@ _PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+)(?: ; (?P<marker>.*?))? 
 _NAMED = re.compile(r"^(?P<name>[\w.-]+)(?:\[(?P<extras>[^\]]*)\])?")
 
 
-@dataclass(frozen=True)
-class Pin:
+class Pin(NamedTuple):
     """One locked package: its version, where it is installed, its wheels' hashes, and what asks for it."""
 
     name: str

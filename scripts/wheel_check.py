@@ -18,19 +18,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = str(ROOT / "data/reference.yaml")
 PYTHON = "python"
+LIVE = "boto3, pysequoia, meshlab.live.talos.client, meshlab.live.omni.client, meshlab.live.vault"
 TRIED: dict[str, list[list[str]]] = {
     "base": [
         ["meshlab", "review", SPEC],
         ["meshlab", "simulate", SPEC, "--scenario", str(ROOT / "data/scenarios/lose-master.yaml")],
         ["meshlab", "availability", SPEC],
     ],
-    "live": [
-        [
-            PYTHON,
-            "-c",
-            "import meshlab.live.aws, meshlab.live.talos, meshlab.live.kubernetes, meshlab.live.vault",
-        ]
-    ],
+    "live": [[PYTHON, "-c", f"import {LIVE}"]],
     "emulate": [
         ["meshlab", "emulate", "up", "--cluster"],
         ["meshlab", "emulate", "status"],
@@ -43,7 +38,7 @@ TRIED: dict[str, list[list[str]]] = {
     ],
     "dask": [[PYTHON, "-c", "import distributed, meshlab.simulate.run.cluster"]],
     "counting": [
-        [PYTHON, "-c", "from meshlab.availability.exact import counting; assert counting.available()"],
+        [PYTHON, "-c", "from meshlab.availability.exact import counting; assert counting.installed()"],
     ],
 }
 """What each extra is tried with."""
