@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 a check did not hold; 2 bad input; 3 the live side failed 
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 from collections.abc import Callable
@@ -68,11 +69,14 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     },
 }
 """The commands by the job that they belong to, in the order in which `--help` lists them."""
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""How `lab` takes what it does not know: it is JupyterLab's."""
 for job, commands in COMMANDS.items():
     if job == "Emulate":
         app.add_typer(emulation.app, name="emulate", rich_help_panel=job)
     for name, command in commands.items():
-        app.command(name, rich_help_panel=job)(command)
+        settings = PASSED_ON if name == "lab" else None
+        app.command(name, rich_help_panel=job, context_settings=settings)(command)
 
 
 def _version(asked: bool) -> None:
@@ -115,6 +119,8 @@ def main() -> None:
         if code is None or show is None:
             raise
         show()
+        if "--json" in sys.argv:
+            print(json.dumps({"error": error.format_message(), "exit_code": code}, indent=2))
         sys.exit(code)
 
 

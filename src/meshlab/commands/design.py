@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, say, table, topology_of, write, writing
+from meshlab.commands.output import (
+    Json,
+    Sources,
+    Spec,
+    answer,
+    hand_over,
+    say,
+    table,
+    topology_of,
+    working,
+    write,
+    writing,
+)
 from meshlab.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,10 +48,15 @@ def show(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="file to write; needed for png")
     ] = None,
+    sources: Sources = False,
     as_json: Json = False,
 ) -> None:
     """Shows a topology. Example: `meshlab show data/reference.yaml --format png -o topology.png`"""
     topology = topology_of(spec)
+    if as_json and form not in ("table", "node-link", "png"):
+        raise InputError.single(
+            "--json", f"--format {form} is a document of its own", "leave one of the two out"
+        )
     if form == "png":
         if output is None:
             raise InputError.single(
@@ -51,21 +68,23 @@ def show(
             plot_topology(topology).savefig(output, dpi=150, format="png")
         answer({"file": str(output)}, as_json, f"wrote {output}")
         return
-    text = _exported(topology, form, as_json)
+    text = _exported(topology, form, as_json, sources)
     if output:
         write(output, text + "\n")
         say(f"wrote {output}")
+    elif form == "table" and not as_json:
+        answer(None, False, text)
     else:
-        print(text)
+        hand_over(text)
 
 
-def _exported(topology: Topology, form: str, as_json: bool) -> str:
+def _exported(topology: Topology, form: str, as_json: bool, sources: bool) -> str:
     from meshlab.model.exchange import EXPORTERS
 
     if as_json:
         return EXPORTERS["node-link"](topology)
     if form == "table":
-        rows = [[c.name, c.kind, _fails(c), c.source] for c in topology]
+        rows = [[c.name, c.kind, _fails(c), c.source if sources else ""] for c in topology]
         return table(topology.name, ["component", "kind", "fails", "source"], rows)
     if form not in EXPORTERS:
         raise InputError.single(
@@ -104,7 +123,7 @@ def import_(
         print(json.dumps({"spec": text, "gaps": gaps, "output": str(output) if output else None}, indent=2))
         return
     if not output:
-        print(text)
+        hand_over(text)
     for gap in gaps:
         say(f"gap: {gap['component']}, {gap['field']}: {gap['message']}")
 

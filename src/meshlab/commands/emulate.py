@@ -45,14 +45,19 @@ def up(
 @app.command()
 def status(as_json: Json = False) -> None:
     """Says what is up, and which faults are in force. Example: `meshlab emulate status`"""
+    from meshlab.emulate.control import NotUp
     from meshlab.emulate.lifecycle import status as look
 
-    found = look()
+    try:
+        found = look()
+    except NotUp:
+        answer({"up": False}, as_json, "nothing is up; start it with `meshlab emulate up`")
+        return
     rows = [[m["name"], m["address"], m["stage"], ", ".join(m["running"])] for m in found["machines"]]
     faults = [fault["text"] for fault in found["faults"]]
     text = table("machines", ["machine", "address", "stage", "running"], rows)
     servers = f"API servers: {found['api_server']}, on {', '.join(found['api_servers']) or 'no machine yet'}"
-    answer(found, as_json, "\n".join([text, servers, "faults: " + ("; ".join(faults) or "none")]))
+    answer({"up": True, **found}, as_json, "\n".join([text, servers, "faults: " + ("; ".join(faults) or "none")]))
 
 
 @app.command()

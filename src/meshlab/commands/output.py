@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshlab.model.errors import InputError, MeshlabError
+from meshlab.views.plain import plain, told, width
 from meshlab.views.text_table import text_table as table
 
 if TYPE_CHECKING:
@@ -21,23 +24,27 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Json",
+    "Sources",
     "Spec",
     "TargetName",
     "answer",
     "complain",
     "finite",
+    "hand_over",
     "progress_bar",
     "say",
     "span",
     "table",
     "target_of",
     "topology_of",
+    "working",
     "write",
     "writing",
 ]
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="a spec file, for example data/reference.yaml")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout; progress on stderr")]
+Sources = Annotated[bool, typer.Option("--sources", help="also where each number comes from")]
 TargetName = Annotated[str, typer.Option("--target", help="embedded, live, or a target file")]
 
 
@@ -57,7 +64,7 @@ def complain(error: MeshlabError) -> None:
 
 def say(text: str) -> None:
     """Progress and problems: on stderr, so that stdout holds the answer alone."""
-    print(text, file=sys.stderr, flush=True)
+    print(told(text, sys.stderr), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -76,7 +83,39 @@ def progress_bar(what: str) -> Iterator[Progress]:
 
 def answer(document: Any, as_json: bool, text: str) -> None:
     """Prints the answer: one JSON document, or the text for people."""
-    print(json.dumps(document, indent=2) if as_json else text)
+    print(json.dumps(document, indent=2) if as_json else told(text))
+
+
+def hand_over(text: str) -> None:
+    """Prints a document that other programs read (YAML, Mermaid): its lines stay as they are."""
+    print(plain(text))
+
+
+@contextmanager
+def working(on: str) -> Iterator[None]:
+    """Around work that takes a while: a terminal shows what it is and for how long, from the second second on."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    over = threading.Event()
+
+    def show() -> None:
+        began = time.monotonic()
+        pause = 1.5
+        while not over.wait(pause):
+            pause = 0.5
+            line = f"{on} … {time.monotonic() - began:.0f} s"
+            print(f"\r{line[: width(sys.stderr) - 1]}\x1b[K", end="", file=sys.stderr, flush=True)
+        if pause != 1.5:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    shown = threading.Thread(target=show, name="working", daemon=True)
+    shown.start()
+    try:
+        yield
+    finally:
+        over.set()
+        shown.join()
 
 
 def span(option: str, text: str, hint: str) -> float:

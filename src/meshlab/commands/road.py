@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,16 +35,28 @@ def demo(
 
 
 def lab(
+    context: typer.Context,
     notebooks: Annotated[Path, typer.Argument(help="folder of the notebooks")] = Path("notebooks"),
     as_json: Json = False,
 ) -> None:
-    """Opens JupyterLab on the notebooks. Example: `meshlab lab`"""
+    """Opens JupyterLab on the notebooks. Example: `meshlab lab`, `meshlab lab notebooks --port 8899 --no-browser`
+
+    What it does not know is passed on to JupyterLab. As root (in a container) JupyterLab wants `--allow-root` said.
+    """
+    given = list(context.args)
+    if str(notebooks).startswith("-"):  # an option of JupyterLab where the folder was left out
+        given, notebooks = [str(notebooks), *given], Path("notebooks")
     if not notebooks.is_dir():
         raise MeshlabError(
             f"there is no folder {notebooks}: run this where the notebooks are, or name their folder"
         )
     require("jupyterlab")
-    command = [sys.executable, "-m", "jupyterlab", *QUIET, str(notebooks)]
+    if os.geteuid() == 0 and "--allow-root" not in given:
+        raise MeshlabError(
+            "JupyterLab does not run as root unless told so: meshlab lab --allow-root (whoever reaches its port acts as"
+            " root then), or run it as another user"
+        )
+    command = [sys.executable, "-m", "jupyterlab", *QUIET, *given, str(notebooks)]
     if as_json:
         print(json.dumps({"command": command}))
     raise typer.Exit(subprocess.run(command, check=False).returncode)

@@ -46,9 +46,13 @@ _MEMBER_FIELDS = {
 class UnknownComponent(MeshlabError):
     """A name that is not in the topology; the message says which name is near."""
 
-    def __init__(self, name: str, known: Iterable[str]) -> None:
-        near = get_close_matches(name, list(known), n=1)
-        super().__init__(f"there is no component {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    def __init__(self, name: str, known: Iterable[str], what: str = "component") -> None:
+        there = list(known)
+        near = get_close_matches(name, there, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(there)}" if there else ""
+        # A whole topology's names would bury the message.
+        hint = hint if near or len(there) <= 20 else ""
+        super().__init__(f"there is no {what} {name!r}" + (f"; {hint}" if hint else ""))
         self.name = name
 
 

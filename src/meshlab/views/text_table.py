@@ -2,48 +2,123 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Sequence
+from textwrap import wrap
+
+from meshlab.views.plain import plain, width
 
 NAME_WIDTH = 24
 """A name of up to so many characters is never broken over lines, nor is a word where there is room for its column."""
-FRAME = 3
+GAP = 2
 """Characters between two columns."""
+_GLUE = "\ufdd0"
+"""Stands for a space at which no line may end; no text that people write holds it."""
+_NUMBER = r"[-+<>~±≤≥]?\s?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
+_UNIT = r"(?:%|[a-zA-Zµ°][\w/·]{0,5})"
+_QUANTITY = re.compile(rf"{_NUMBER}\*?(?: ?{_UNIT}){{0,2}}(?: ±.*| \(.*\))?")
+_WORDS_FOR_NUMBERS = frozenset({"", "-", "never", "now", "not seen"})
+_BESIDE = re.compile(rf"(?<=\d) (?={_UNIT}(?:[\s,;)]|$))|(?<=[±<>~]) (?=\d)")
 
 
 def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Gives a table as text."""
+    """Gives a table as text: numbers to the right, columns without content left out, nothing of the data obeyed.
+
+    A number stays on one line with its unit. Where the room is too narrow for the columns side by side, each row is
+    a block of lines, one for each column.
+    """
+    cells = [[plain(cell, line=True) for cell in row] for row in rows]
+    kept = [k for k in range(len(columns)) if k == 0 or any(row[k] for row in cells)]
+    named = [columns[k] for k in kept]
+    cells = [[row[k] for k in kept] for row in cells]
+    room = width()
+    widths = _widths([[name, *(row[k] for row in cells)] for k, name in enumerate(named)], room)
+    heading = [plain(title, line=True)] if title else []
+    if widths is None:
+        return "\n".join([*heading, *_blocks(named, cells, room)])
+    return "\n".join([*heading, _grid(named, cells, widths)])
+
+
+def _grid(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> str:
     from io import StringIO
 
+    from rich.box import Box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    width = max(80, Console().width) if sys.stdout.isatty() else 140
-    grid = Table(title=title or None, title_justify="left", header_style="bold")
-    cells = [[column, *(row[k] for row in rows)] for k, column in enumerate(columns)]
-    widths = _widths(cells, width - FRAME * len(columns) - 1)
+    ruled = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
+    grid = Table(box=ruled, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     for k, column in enumerate(columns):
-        # What a row is called is kept in one piece, so that it can be read and searched for.
-        whole = k == 0 and max((len(row[0]) for row in rows), default=0) <= NAME_WIDTH
-        grid.add_column(column, overflow="fold", no_wrap=whole, width=widths[k] if widths else None)
+        numbers = _numeric([row[k] for row in rows])
+        grid.add_column(
+            Text(_folded(column, widths[k])), justify="right" if numbers else "left", width=widths[k]
+        )
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*(Text(_folded(cell, wide)) for cell, wide in zip(row, widths, strict=True)))
     stream = StringIO()
-    Console(file=stream, width=width, color_system=None).print(grid)
-    return stream.getvalue().rstrip()
+    whole = sum(widths) + GAP * len(widths)
+    Console(file=stream, width=whole, color_system=None, legacy_windows=False).print(grid)
+    return "\n".join(line[: whole - GAP].rstrip() for line in stream.getvalue().rstrip().splitlines())
 
 
-def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
-    """Gives widths at which no word is broken, the widest columns narrowed first; none where all fits or cannot."""
+def _blocks(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[str]:
+    """Each row as lines of "heading: content", for terminals too narrow for columns."""
+    lines: list[str] = []
+    for row in rows:
+        for k, (column, cell) in enumerate(zip(columns, row, strict=True)):
+            if k == 0:
+                lines += wrap(_glued(cell), room) or [""]
+            elif cell:
+                lines += wrap(
+                    _glued(f"{column}: {cell}"), room, initial_indent="  ", subsequent_indent="    "
+                )
+    return [line.replace(_GLUE, " ") for line in lines]
+
+
+def _numeric(cells: Sequence[str]) -> bool:
+    """Says whether a column holds quantities, which are read from the right."""
+    said = [cell for cell in cells if cell not in _WORDS_FOR_NUMBERS]
+    return bool(said) and all(_QUANTITY.fullmatch(cell) for cell in said)
+
+
+def _glued(text: str) -> str:
+    return _BESIDE.sub(_GLUE, text)
+
+
+def _folded(text: str, room: int) -> str:
+    """Gives a cell broken into lines between words, never between a number and its unit, nor at a hyphen."""
+    return "\n".join(wrap(_glued(text), room, break_on_hyphens=False)).replace(_GLUE, " ")
+
+
+def _words(text: str) -> list[str]:
+    return _glued(text).split() or [""]
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Gives widths at which no word is broken, the widest columns narrowed first; None where there are none such."""
+    room -= GAP * (len(columns) - 1)
     full = [max(map(len, cells)) for cells in columns]
-    least = [
-        min(NAME_WIDTH, max(len(word) for cell in cells for word in (cell.split() or [""])))
-        for cells in columns
-    ]
-    if sum(full) <= room or sum(least) > room:
-        return []
-    for level in range(max(full), 0, -1):
-        found = [min(most, max(word, level)) for most, word in zip(full, least, strict=True)]
-        if sum(found) <= room:
-            return found
-    return least
+    if sum(full) <= room:
+        return full
+    longest = [max(len(word) for cell in cells for word in _words(cell)) for cells in columns]
+    # What a row is called is kept in one piece, so that it can be read and searched for.
+    if max(len(cell) for cell in columns[0][1:] or [""]) <= NAME_WIDTH:
+        longest[0] = full[0]
+    least = next(
+        (
+            kept
+            for most in (2 * NAME_WIDTH, NAME_WIDTH)
+            if sum(kept := [min(most, word) for word in longest]) <= room
+        ),
+        None,
+    )
+    if least is None:
+        return None
+    found = least
+    for level in range(1, max(full) + 1):
+        wider = [min(most, max(word, level)) for most, word in zip(full, least, strict=True)]
+        if sum(wider) > room:
+            break
+        found = wider
+    return found

@@ -94,7 +94,7 @@ def availability(
     """
     formulas = structure(topology)
     if service is not None and service not in formulas:
-        raise UnknownComponent(service, formulas)
+        raise UnknownComponent(service, formulas, "service")
     names = [service] if service else [name for name in topology.service_names if name in formulas]
     known = rates(topology)
     draws = sampled(topology, samples, seed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshlab.commands.capacity import sampling
-from meshlab.commands.output import Json, answer, say, span, table, topology_of, write
+from meshlab.commands.output import Json, answer, say, span, table, topology_of, working, write
 from meshlab.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def _services(
     topology = topology_of(spec)
     seconds = span("--mission", mission, "for example 30d, 12h") if mission is not None else None
     start = time.perf_counter()
-    answers = exact(topology, service, mission_seconds=seconds)
+    with working("solving the fault trees"):
+        answers = exact(topology, service, mission_seconds=seconds)
     services = {name: a.to_dict() for name, a in answers.items()}
     text = "" if as_json else _told(topology.name, answers)
     if asked:
@@ -126,6 +127,8 @@ def _told(title: str, answers: dict[str, ServiceAvailability]) -> str:
         "limited by",
     ]
     lines = [table(title, columns, rows)]
+    if len(answers) > 1:
+        lines.append("the minimal cut sets of one, and what matters most for it: --service NAME")
     for name, a in answers.items():
         if a.mission:
             low, high = a.mission.unreliability
@@ -205,7 +208,7 @@ def _export(spec: Path, service: str | None, file: Path, as_json: bool) -> None:
             f"add --service; there are {', '.join(formulas)}",
         )
     if service not in formulas:
-        raise UnknownComponent(service, formulas)
+        raise UnknownComponent(service, formulas, "service")
     write(file, open_psa(formulas[service], steady(rates(topology)), service))
     answer(
         {"file": str(file), "service": service},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshlab.commands.capacity.search import ahead
-from meshlab.commands.output import Json, Spec, answer, finite, say, table, topology_of
+from meshlab.commands.output import Json, Sources, Spec, answer, finite, say, table, topology_of, working
 
 if TYPE_CHECKING:
     from meshlab.model import Estimate, RaftGroup, Topology
@@ -194,8 +194,9 @@ def capacity(
     seconds = ahead(horizon)
     start = time.perf_counter()
     tight = [fit for fit in fits(topology) if not fit.fits]
-    resources = forecast(topology, horizon=seconds, samples=samples, seed=seed)
-    back = recoveries(topology, samples=samples, seed=seed)
+    with working("looking ahead"):
+        resources = forecast(topology, horizon=seconds, samples=samples, seed=seed)
+        back = recoveries(topology, samples=samples, seed=seed)
     document = {
         "horizon_s": seconds,
         "worlds": samples,
@@ -265,6 +266,7 @@ def cost(
     profile: Annotated[str, typer.Option("--profile", help="AWS profile for --live-prices")] = "",
     samples: Annotated[int, typer.Option(min=100, help="how many worlds")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same bits")] = 0,
+    sources: Sources = False,
     as_json: Json = False,
 ) -> None:
     """Says what the cluster costs in a month, item by item. Example: `meshlab cost data/reference.yaml`"""
@@ -275,7 +277,8 @@ def cost(
     found = _live_prices(topology, profile) if live else None
     if (away := elsewhere(topology)) and found is None:
         say(f"list prices of {PRICED_REGION} stand for {', '.join(away)}: --live-prices asks AWS for its own")
-    *items, total = monthly_cost(topology, samples=samples, seed=seed, live_prices=found)
+    with working("adding up"):
+        *items, total = monthly_cost(topology, samples=samples, seed=seed, live_prices=found)
     document = {
         "currency": "USD",
         "worlds": samples,
@@ -284,9 +287,10 @@ def cost(
         "total": asdict(total.monthly),
     }
     rows = [
-        [item.item, f"{item.count:.4g} {item.unit}", _dollars(item.monthly), item.source] for item in items
+        [item.item, f"{item.count:.4g} {item.unit}", _dollars(item.monthly), item.source if sources else ""]
+        for item in items
     ]
-    rows.append(["total", "", _dollars(total.monthly), "the same worlds"])
+    rows.append(["total", "", _dollars(total.monthly), "the same worlds" if sources else ""])
     answer(
         document, as_json, table(topology.name, ["item", "how many", "USD a month (90 %)", "source"], rows)
     )

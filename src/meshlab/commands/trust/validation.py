@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, answer, table
+from meshlab.commands.output import Json, answer, say, table, working
 
 if TYPE_CHECKING:
     from meshlab.validation.setting import Setting
@@ -84,10 +85,12 @@ def validate(
         repeats=repeats,
         seed=seed,
     )
-    document = asyncio.run(real_side(setting))
+    say(f"{setting.slug}: measuring this machine, then {setting.repeats} times on real processes")
+    document = asyncio.run(real_side(setting, progress=sys.stderr.isatty()))
     if output is not None:  # what was measured is kept whatever becomes of the rest
         _keep(document, setting, output)
-    document = with_simulation(document, simulations)
+    with working("the same in the simulator"):
+        document = with_simulation(document, simulations)
     if output is not None:
         _keep(document, setting, output)
     text = "\n".join([table("", COLUMNS, rows(document)), *remarks(document)])

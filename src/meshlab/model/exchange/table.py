@@ -33,8 +33,11 @@ def import_design(path: str | Path) -> Imported:
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError.single(file, f"cannot be read: {error}") from None
+    except OSError as error:
+        why = (error.strerror or "it cannot be opened").lower()
+        raise InputError.single(file, f"cannot be read: {why}", "check the path") from None
+    except UnicodeDecodeError:
+        raise InputError.single(file, "is not UTF-8 text", "save it as UTF-8") from None
     for importer in IMPORTERS:
         if importer.recognises(str(file), text):
             return importer.read(text, str(file))

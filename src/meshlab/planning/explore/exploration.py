@@ -233,7 +233,7 @@ def _answerable(topology: Topology, service: str) -> None:
     """Refuses a service that there is not, before anything is measured."""
     names = list(structure(topology))
     if service and service not in names:
-        raise UnknownComponent(service, names)
+        raise UnknownComponent(service, names, "service")
 
 
 def _answered(measures: Measures, asked: Limits) -> None:

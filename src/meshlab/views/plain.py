@@ -1,0 +1,88 @@
+"""Text as a terminal shows it: nothing in it is obeyed, long lines are broken with an indent, severity has a colour."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from textwrap import wrap
+from typing import IO
+
+PIPED_WIDTH = 140
+"""Characters of a table that goes to a file, where COLUMNS says nothing."""
+LEAST_WIDTH = 20
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters (C0, C1) and those that turn the direction of writing."""
+_RED, _YELLOW, _GREEN, _BOLD = "31", "33", "32", "1"
+_WORDS = {
+    _RED: "error|down|unreachable|no-quorum|sealed|failed|refused|needs-you|delete|irreversible|no",
+    _YELLOW: "warning|degraded|no-leader|booting|syncing|change|held|unknown|starting",
+    _GREEN: "up|done|yes|verified|ok|recommended",
+}
+_TONES = [
+    (re.compile(r"^[^\n]+(?=\n(?: *─+)+$)", re.MULTILINE), _BOLD),
+    (re.compile(r"^ERROR\b|✖", re.MULTILINE), _RED),
+    (re.compile(r"^WARNING\b|▲", re.MULTILINE), _YELLOW),
+    (re.compile(r"●"), _GREEN),
+    *((re.compile(rf"(?<=  )(?:{words})(?=  |$)", re.MULTILINE), tone) for tone, words in _WORDS.items()),
+]
+
+
+def plain(text: str, *, line: bool = False) -> str:
+    """Gives text with what a terminal would obey made visible as ``�``; with `line`, all on one line.
+
+    Whatever is printed goes through here: names, sources and answers of live systems are data, never commands.
+    """
+    if line:
+        text = " ".join(text.split()) if any(c in text for c in "\n\r\t\v\f") else text
+    return _OBEYED.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+def width(stream: IO[str] | None = None) -> int:
+    """Gives the characters of a line: the terminal's, what COLUMNS says, or 140 where it goes to a file."""
+    if (stream or sys.stdout).isatty() or _columns():
+        return max(LEAST_WIDTH, _columns() or shutil.get_terminal_size((80, 24)).columns)
+    return PIPED_WIDTH
+
+
+def told(text: str, stream: IO[str] | None = None) -> str:
+    """Gives text ready to be printed: plain, broken at the width of the terminal, coloured where that is wanted."""
+    where = stream or sys.stdout
+    text = plain(text)
+    if where.isatty() or _columns():
+        text = "\n".join(_broken(line, width(where)) for line in text.split("\n"))
+    return _toned(text) if _colours(where) else text
+
+
+def _columns() -> int:
+    said = os.environ.get("COLUMNS", "")
+    return int(said) if said.isascii() and said.isdigit() else 0
+
+
+def _colours(stream: IO[str]) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _toned(text: str) -> str:
+    for pattern, tone in _TONES:
+        text = pattern.sub(lambda found, tone=tone: f"\x1b[{tone}m{found[0]}\x1b[0m", text)
+    return text
+
+
+def _broken(line: str, room: int) -> str:
+    """Breaks a line that is too long; what follows is set in under its beginning."""
+    if len(line) <= room:
+        return line
+    body = line.lstrip(" ")
+    indent = line[: len(line) - len(body)]
+    hang = indent + ("  " if len(indent) + 12 < room else "")
+    parts = wrap(
+        body,
+        room,
+        initial_indent=indent,
+        subsequent_indent=hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(parts)
