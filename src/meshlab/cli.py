@@ -19,6 +19,7 @@ from meshlab.commands import emulate as emulation
 from meshlab.commands import incident as incidents
 from meshlab.commands.bringup import holding
 from meshlab.commands.bringup import plans as bringup
+from meshlab.commands.bringup import status as standing
 from meshlab.commands.capacity import availability, explore, planning, report
 from meshlab.commands.output import complain, say
 from meshlab.commands.trust import calibration, validation
@@ -51,6 +52,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "plan": bringup.plan,
         "apply": bringup.apply,
         "destroy": bringup.destroy,
+        "status": standing.status,
         "hold": holding.hold,
         "drift": bringup.drift,
     },
@@ -120,7 +122,8 @@ def main() -> None:
             raise
         show()
         if "--json" in sys.argv:
-            print(json.dumps({"error": error.format_message(), "exit_code": code}, indent=2))
+            message = getattr(error, "format_message", lambda: str(error))()
+            print(json.dumps({"error": message, "exit_code": code}, indent=2))
         sys.exit(code)
 
 

@@ -18,7 +18,6 @@ from meshlab.commands.output import (
     say,
     table,
     topology_of,
-    working,
     write,
     writing,
 )

@@ -57,7 +57,9 @@ def status(as_json: Json = False) -> None:
     faults = [fault["text"] for fault in found["faults"]]
     text = table("machines", ["machine", "address", "stage", "running"], rows)
     servers = f"API servers: {found['api_server']}, on {', '.join(found['api_servers']) or 'no machine yet'}"
-    answer({"up": True, **found}, as_json, "\n".join([text, servers, "faults: " + ("; ".join(faults) or "none")]))
+    answer(
+        {"up": True, **found}, as_json, "\n".join([text, servers, "faults: " + ("; ".join(faults) or "none")])
+    )
 
 
 @app.command()

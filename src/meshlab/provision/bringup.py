@@ -31,10 +31,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Drift:
-    """What differs, and what nobody answered for: that may be as the spec says or not."""
+    """What differs, and what nobody answered for: that may be as the spec says or not.
+
+    `below` is what could not be looked at because it needs something that differs; that comes first.
+    """
 
     differences: tuple[Difference, ...]
     unseen: tuple[Difference, ...]
+    below: tuple[Difference, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.differences or self.unseen)
@@ -89,12 +93,18 @@ def drift(topology: Topology, target: Target) -> Drift:
         return Difference(step.id, step.title, str(plan.actions[step.id]), text)
 
     def absent(step: Step) -> str:
-        above = next((need for need in step.needs if plan.actions[need] is Action.CREATE), None)
-        return f"not looked at: it needs {above}, which is not there" if above else "it is not there"
+        above = next(need for need in step.needs if plan.actions[need] is Action.CREATE)
+        return f"not looked at: it needs {above}, which is not there"
 
+    def hidden(step: Step) -> bool:
+        creates = plan.actions[step.id] is Action.CREATE
+        return creates and any(plan.actions[need] is Action.CREATE for need in step.needs)
+
+    differs = [step for step in plan if plan.actions[step.id] in CHANGING]
     return Drift(
-        tuple(of(s, plan.reasons.get(s.id) or absent(s)) for s in plan if plan.actions[s.id] in CHANGING),
+        tuple(of(s, plan.reasons.get(s.id) or "it is not there") for s in differs if not hidden(s)),
         tuple(of(s, plan.reasons[s.id]) for s in plan.unseen),
+        tuple(of(s, absent(s)) for s in differs if hidden(s)),
     )
 
 

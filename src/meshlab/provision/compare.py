@@ -48,7 +48,14 @@ def compare(plan: Plan, context: Context, journal: Journal | None = None) -> Pla
                     reasons[step.id] = reason
                 if result is not None:
                     results[step.id] = result
-    return replace(plan, actions=actions, reasons=reasons)
+    unlooked = [
+        step.id
+        for step in plan
+        if actions[step.id] is Action.CREATE
+        and step.id in ours
+        and any(actions[need] is Action.CREATE for need in step.needs)
+    ]
+    return replace(plan, actions=actions, reasons=reasons, unlooked=tuple(unlooked))
 
 
 def operation_changes(step: Step) -> bool:

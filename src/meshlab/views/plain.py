@@ -66,7 +66,7 @@ def _colours(stream: IO[str]) -> bool:
 
 def _toned(text: str) -> str:
     for pattern, tone in _TONES:
-        text = pattern.sub(lambda found, tone=tone: f"\x1b[{tone}m{found[0]}\x1b[0m", text)
+        text = pattern.sub(rf"\x1b[{tone}m\g<0>\x1b[0m".replace(r"\x1b", "\x1b"), text)
     return text
 
 

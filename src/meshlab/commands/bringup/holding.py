@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Annotated
 
 import typer
@@ -35,7 +36,7 @@ def hold(
         )
     workspace = Workspace.of(where, topology.name)
     with Journal(workspace.journal) as journal:
-        journal.hold(not release)
+        journal.hold(not release, by=getpass.getuser())
     alive = runner_alive(workspace)
     said = f"{runs[-1]}: " + (
         "released" if release else "held: nothing more is started, what is in flight finishes"

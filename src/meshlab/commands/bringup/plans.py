@@ -8,12 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, target_of, topology_of
+from meshlab.commands.bringup import shown
+from meshlab.commands.output import (
+    Json,
+    Spec,
+    TargetName,
+    answer,
+    say,
+    table,
+    target_of,
+    topology_of,
+    working,
+)
 from meshlab.model.errors import CheckFailed, InputError, LiveError
 
 if TYPE_CHECKING:
     from meshlab.live.target import Target
     from meshlab.model import Topology
+    from meshlab.provision.bringup import Drift
     from meshlab.provision.guard.rule import Verdict
     from meshlab.provision.plan.plan import Plan
     from meshlab.provision.run.attach import Attached
@@ -34,36 +46,52 @@ Reboot = Annotated[
         "--reboot", help="instead of bring-up: reboot this machine; again for more, one after the other"
     ),
 ]
-ENVIRONMENT = (
-    "MESHLAB_APPROVE=embedded in the environment approves notebooks run headless, on the embedded cluster only; this"
-    " command does not read it: scripts say --yes or --approve."
-)
 
 
 def plan(
     spec: Spec,
     target: TargetName = "embedded",
     reboot: Reboot = None,
+    destroy: Annotated[
+        bool, typer.Option("--destroy", help="instead of bring-up: what `meshlab destroy` would do")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="also the steps that find all as it should be")
+    ] = False,
+    why: Annotated[bool, typer.Option("--why", help="also why each step is there")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="file to save the plan to")] = None,
     as_json: Json = False,
 ) -> None:
-    """Says what bring-up (or `--reboot`) would do, step by step, and what the guard says of it; changes nothing.
+    """Says what bring-up (`--reboot`, `--destroy`) would do, step by step, and what the guard says; changes nothing.
 
     Example: `meshlab plan data/reference.yaml`, `meshlab plan data/reference.yaml --reboot master-2`
     """
     from meshlab.provision.guard.observed import verdicts
     from meshlab.provision.plan.preview import rows, summary
+    from meshlab.provision.run.standing import standing
 
+    shown.one_of(destroy, reboot)
     topology = topology_of(spec)
     where = target_of(target, topology)
-    made = _planned(topology, where, reboot)
-    judged = verdicts(made, topology, where)
+    with working(f"looking at {where.name}"):
+        made = _planned(topology, where, reboot, destroy)
+        judged = verdicts(made, topology, where)
+    now = standing(where, topology.name)
+    begun = now if now is not None and now.open and now.plan.run == made.run else None
     if output:
         made.save(output)
         say(f"wrote {output}")
-    shown = rows(made, {name: verdict.to_dict() for name, verdict in judged.items()})
-    text = "\n".join([_steps(shown), summary(made), *_refused(made, judged), _how_to_approve(made, reboot)])
-    answer(_document(made, shown), as_json, text)
+    listed = rows(made, {name: one.to_dict() for name, one in judged.items()}, begun.steps if begun else None)
+    text = "\n".join(
+        [
+            *shown.standing(now),
+            shown.steps(made, listed, every=every, why=why),
+            summary(made),
+            *_refused(made, judged),
+            _how_to_approve(made, spec, reboot, begun is not None),
+        ]
+    )
+    answer(_document(made, listed), as_json, text)
 
 
 def apply(
@@ -75,18 +103,18 @@ def apply(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
+    """Brings the cluster up (or reboots machines), or goes on with an interrupted run.
+
+    Shows the plan in short and asks; a script says --yes or --approve. Ctrl-C holds the run, the same command goes on.
+
+    Example: `meshlab apply data/reference.yaml --yes`
+    """
     topology = topology_of(spec)
     where = target_of(target, topology)
-    run = _run(_planned(topology, where, reboot), topology, where, approve, yes, override)
+    with working(f"looking at {where.name}"):
+        made = _planned(topology, where, reboot)
+    run = _run(made, topology, where, approve, yes, override)
     answer(_outcome(run), as_json, f"done: {len(run.plan)} steps" + ("" if reboot else ", verified"))
-
-
-apply.__doc__ = f"""Brings the cluster up (or reboots machines), or goes on with an interrupted run.
-
-Example: `meshlab apply data/reference.yaml --yes`
-
-{ENVIRONMENT}
-"""
 
 
 def destroy(
@@ -97,20 +125,16 @@ def destroy(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    from meshlab.provision.bringup import destroy as plan_destroy
+    """Takes everything of the cluster away and proves it. Shows what goes, and asks.
 
+    Example: `meshlab destroy data/reference.yaml --yes`
+    """
     topology = topology_of(spec)
     where = target_of(target, topology)
-    run = _run(plan_destroy(topology, where), topology, where, approve, yes, override)
+    with working(f"looking at {where.name}"):
+        made = _planned(topology, where, None, destroy=True)
+    run = _run(made, topology, where, approve, yes, override)
     answer(_outcome(run), as_json, "done: nothing is left")
-
-
-destroy.__doc__ = f"""Takes everything of the cluster away and proves it.
-
-Example: `meshlab destroy data/reference.yaml --yes`
-
-{ENVIRONMENT}
-"""
 
 
 def drift(spec: Spec, target: TargetName = "embedded", as_json: Json = False) -> None:
@@ -121,21 +145,44 @@ def drift(spec: Spec, target: TargetName = "embedded", as_json: Json = False) ->
     from meshlab.provision.bringup import drift as look
 
     topology = topology_of(spec)
-    found = look(topology, target_of(target, topology))
-    rows = [[d.step, d.title, d.text] for d in (*found.differences, *found.unseen)]
+    where = target_of(target, topology)
+    with working(f"comparing {where.name} with {spec.name}"):
+        found = look(topology, where)
     document = {
         "drift": [{"step": d.step, "title": d.title, "difference": d.text} for d in found.differences],
         "unseen": [{"step": d.step, "title": d.title, "reason": d.text} for d in found.unseen],
+        "below": [{"step": d.step, "title": d.title, "reason": d.text} for d in found.below],
     }
-    answer(document, as_json, table("drift", ["step", "what", "difference"], rows) if rows else "no drift")
+    answer(document, as_json, _drift_told(found))
     if found:
         raise typer.Exit(CheckFailed.exit_code if found.differences else LiveError.exit_code)
 
 
-def _planned(topology: Topology, target: Target, reboot: list[str] | None) -> Plan:
+def _drift_told(found: Drift) -> str:
+    """The differences one by one; what could not be looked at in one line each kind."""
+    if not found:
+        return "no drift"
+    rows = [[d.step, d.title, d.text] for d in found.differences]
+    count = len(rows)
+    lines = [f"{count} difference{'' if count == 1 else 's'}" if rows else "no difference was seen"]
+    if rows:
+        lines = [table(lines[0], ["step", "what", "difference"], rows)]
+    if found.below:
+        names = ", ".join(d.step for d in found.below[:4]) + (" …" if len(found.below) > 4 else "")
+        lines.append(f"{len(found.below)} steps below that could not be looked at before: {names}")
+    if found.unseen:
+        rows = [[d.step, d.title, d.text] for d in found.unseen]
+        lines.append(table("nobody answered for", ["step", "what", "why"], rows))
+    return "\n".join(lines)
+
+
+def _planned(topology: Topology, target: Target, reboot: list[str] | None, destroy: bool = False) -> Plan:
+    from meshlab.provision.bringup import destroy as plan_destroy
     from meshlab.provision.bringup import plan_bringup
     from meshlab.provision.maintenance import plan_reboot
 
+    if destroy:
+        return plan_destroy(topology, target)
     return plan_reboot(topology, target, reboot) if reboot else plan_bringup(topology, target)
 
 
@@ -160,29 +207,20 @@ def _refused(made: Plan, judged: dict[str, Verdict]) -> list[str]:
     return [*refused, f'to overrule that as well: --override "{phrase(made, "override")}"'] if refused else []
 
 
-def _steps(rows: list[dict[str, Any]]) -> str:
-    if not rows:
-        return "nothing to do"
-    columns = ["step", "title", "action", "duration_s", "irreversible"]
-    cells = [[*(str(row[column]) for column in columns), row["guard"]["ruling"]] for row in rows]
-    return table("plan", [*columns, "guard"], cells)
-
-
-def _how_to_approve(made: Plan, reboot: list[str] | None) -> str:
+def _how_to_approve(made: Plan, spec: Path, reboot: list[str] | None, begun: bool) -> str:
     from meshlab.provision.cluster.approval import phrase
 
-    also = "".join(f" --reboot {name}" for name in reboot or ())
-    return (
-        f'to run it: meshlab apply SPEC{also} --approve "{phrase(made)}"'
-        if made.changes
-        else "nothing to change"
-    )
+    run = shown.command(made.purpose, str(spec), reboot)
+    if begun:
+        return f"to go on with it: {run}"
+    return f'to run it: {run} --approve "{phrase(made)}"' if made.changes else "nothing to change"
 
 
 def _run(
     made: Plan, topology: Topology, target: Target, typed: str | None, yes: bool, override: str | None = None
 ) -> Attached:
     """Runs a plan, approved as the caller said."""
+    from meshlab.provision.run.brief import brief
     from meshlab.provision.run.drive import drive
 
     return drive(
@@ -192,6 +230,7 @@ def _run(
         lambda wanted: _typed(made, target, typed, yes, wanted),
         say,
         override=override,
+        show=lambda verdicts: say(brief(made, verdicts)),
     )
 
 
@@ -208,7 +247,7 @@ def _typed(made: Plan, target: Target, typed: str | None, yes: bool, wanted: str
         raise InputError.single(
             "apply", f"this changes {len(made.changes)} things", f'approve with --approve "{wanted}"'
         )
-    say(f"{len(made.changes)} changes on {target.name}; to approve, type: {wanted}")
+    say(f"every step: `meshlab plan`; to approve, type: {wanted}")
     return input("> ")
 
 

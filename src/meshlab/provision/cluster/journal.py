@@ -248,13 +248,20 @@ class Journal:
 
     # -- state: hold flag, fence, lease, the cluster's life
 
-    def hold(self, on: bool) -> None:
-        """Sets or clears the hold flag, which the runner reads between effects. Durable."""
-        self._set("hold", "1" if on else "0")
+    def hold(self, on: bool, by: str = "") -> None:
+        """Sets or clears the hold flag, which the runner reads between effects, and who did. Durable."""
+        with self._transaction() as db:
+            self._write(db, "hold", "1" if on else "0")
+            self._write(db, "held-by", by if on else "")
 
     @property
     def held(self) -> bool:
         return self._get("hold", "0") == "1"
+
+    @property
+    def held_by(self) -> str:
+        """Who set the hold flag; "" where it is not set, or that was not said."""
+        return self._get("held-by", "")
 
     def life(self) -> int:
         """Gives how many times this cluster was destroyed to the end: the number of its present life."""

@@ -51,6 +51,9 @@ class Plan:
         By step id; empty before the plan was compared with the live systems.
     reasons
         Why a step's action is what it is, in words (what differs, what was found).
+    unlooked
+        Steps to create that were done before and cannot be looked at now, since they need one that is not there: they
+        may be there still.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Plan:
     serial: int = 0
     actions: Mapping[str, Action] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
+    unlooked: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -151,6 +155,7 @@ class Plan:
             "steps": [step.to_dict() for step in self.steps],
             "actions": {name: str(action) for name, action in self.actions.items()},
             "reasons": dict(self.reasons),
+            **({"unlooked": list(self.unlooked)} if self.unlooked else {}),
         }
 
     @classmethod
@@ -167,6 +172,7 @@ class Plan:
             steps=tuple(Step.from_dict(step) for step in data["steps"]),
             actions={name: Action(action) for name, action in data["actions"].items()},
             reasons=dict(data["reasons"]),
+            unlooked=tuple(data.get("unlooked", ())),
         )
 
     def save(self, path: str | Path) -> None:

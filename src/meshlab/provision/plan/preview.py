@@ -61,8 +61,13 @@ def seconds(value: float) -> str:
     return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
 
 
-def rows(plan: Plan, verdicts: Mapping[str, Mapping[str, str]] | None = None) -> list[dict[str, Any]]:
-    """Gives one row per step: for tables, panels and ``--json``; with the guard's verdict where it was asked."""
+def rows(
+    plan: Plan,
+    verdicts: Mapping[str, Mapping[str, str]] | None = None,
+    stands: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Gives one row per step: for tables, panels and ``--json``; with the guard's verdict where it was asked, and
+    where the step `stands` in the plan's run where that was begun."""
     given = verdicts or {}
     return [
         {
@@ -77,6 +82,7 @@ def rows(plan: Plan, verdicts: Mapping[str, Mapping[str, str]] | None = None) ->
             "irreversible": step.irreversible,
             "needs": list(step.needs),
         }
+        | ({"stands": stands[step.id]} if stands else {})
         | ({"guard": dict(given[step.id])} if step.id in given else {})
         for step in plan
     ]
@@ -96,7 +102,8 @@ def summary(plan: Plan) -> str:
     if plan.empty:
         return "Nothing to do: everything is as the plan wants it."
     counts: dict[str, int] = {}
-    for action in plan.actions.values():
-        counts[str(action)] = counts.get(str(action), 0) + 1
+    for step, action in plan.actions.items():
+        word = "not looked at" if step in plan.unlooked else str(action)
+        counts[word] = counts.get(word, 0) + 1
     said = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     return f"{len(plan)} steps: {said}; {plan.monthly_cost:+.2f} USD a month."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from meshlab.provision.guard.observed import live_guard
 from meshlab.provision.plan.plan import Plan, Purpose
 from meshlab.provision.plan.step import Step
 from meshlab.provision.run.histories import executed
+from meshlab.provision.run.standing import stands
 
 RUNNER = (sys.executable, "-m", "meshlab.provision.run.runner")
 POLL_S = 0.1
@@ -156,7 +158,7 @@ class Attached:
     def hold(self) -> None:
         """Asks the runner to start nothing more; what is in flight finishes. Durable: it outlives both."""
         with self._journal() as journal:
-            journal.hold(True)
+            journal.hold(True, by=getpass.getuser())
 
     def follow(self, after: int = 0) -> Iterator[Progress]:
         """Gives what happens in the run, from row `after` on, until it is over or no runner is left."""
@@ -186,19 +188,7 @@ class Attached:
 
     def steps(self) -> dict[str, str]:
         """Gives where each step stands: waiting, working, done, adopted, failed, needs-you, refused."""
-        stand = {step.id: "waiting" for step in self.plan}
-        words = {
-            Kind.INTENT: "working",
-            Kind.RESULT: "done",
-            Kind.ADOPTED: "adopted",
-            Kind.FAILED: "failed",
-            Kind.NEEDS_YOU: "needs-you",
-            Kind.REFUSED: "refused",
-        }
-        for record in self.records():
-            if record.step in stand and record.kind in words:
-                stand[record.step] = words[record.kind]
-        return stand
+        return stands(self.plan, self.records())
 
     def results(self) -> dict[str, dict[str, object]]:
         """Gives the durable results of the steps so far."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from meshlab.model import Event, Interval, Lane, State, Timeline, Topology
 from meshlab.provision.cluster.records import SETTLED, Kind, Record
@@ -24,6 +24,16 @@ def schedule(plan: Plan, quantile: float = 0.5) -> dict[str, tuple[float, float]
         idle = step not in plan.changes and step.intent != "check"
         times[step.id] = (start, start + (0.0 if idle else step.duration.quantile(quantile)))
     return times
+
+
+def left(plan: Plan, settled: Collection[str]) -> float:
+    """Gives the seconds that the rest of a run takes, if every step starts as soon as it may (medians)."""
+    ends: dict[str, float] = {}
+    for step in plan:
+        idle = step.id in settled or (step not in plan.changes and step.intent != "check")
+        start = max((ends[need] for need in step.needs), default=0.0)
+        ends[step.id] = start + (0.0 if idle else step.duration.quantile(0.5))
+    return max(ends.values(), default=0.0)
 
 
 def planned(plan: Plan, topology: Topology) -> Timeline:

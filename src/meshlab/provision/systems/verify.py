@@ -10,6 +10,8 @@ from meshlab.provision.systems.interface import Claim, Operation, Subject, Syste
 from meshlab.provision.systems.outcome import Absent, Probe, Result, StepFailed
 from meshlab.provision.systems.table import SYSTEMS
 
+HOLDS = "holds"
+"""How a claim that holds begins when it is told on the way."""
 CLAIMS = Takes(10.0, 0.3, 3.0)
 
 
@@ -25,7 +27,7 @@ class VerifyClaims(Operation):
     def perform(self, context: Context) -> Result:
         claims = verify(context, Subject(self.settings["machines"], self.settings["parts"]))
         for claim in claims:
-            context.say(f"{'holds' if claim.holds else 'DOES NOT HOLD'}: {claim.claim} ({claim.measured})")
+            context.say(f"{HOLDS if claim.holds else 'DOES NOT HOLD'}: {claim.claim} ({claim.measured})")
         failed = [claim.claim for claim in claims if not claim.holds]
         said = f"{len(claims) - len(failed)} of {len(claims)} claims hold"
         if failed:
