@@ -122,8 +122,8 @@ def main() -> None:
             raise
         show()
         if "--json" in sys.argv:
-            message = getattr(error, "format_message", lambda: str(error))()
-            print(json.dumps({"error": message, "exit_code": code}, indent=2))
+            said = getattr(error, "format_message", None)
+            print(json.dumps({"error": said() if said else str(error), "exit_code": code}, indent=2))
         sys.exit(code)
 
 

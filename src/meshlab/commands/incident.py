@@ -2,52 +2,72 @@
 
 from __future__ import annotations
 
-import sys
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from meshlab.commands.output import Json, Spec, TargetName, answer, say, table, target_of, topology_of, write
-from meshlab.model.errors import InputError
-from meshlab.model.units import UnitError, duration, parse
+from meshlab.commands.incident_told import BUSY, Counting, Watching, found
+from meshlab.commands.output import (
+    Json,
+    Spec,
+    TargetName,
+    answer,
+    say,
+    span,
+    table,
+    target_of,
+    topology_of,
+    working,
+    write,
+)
+from meshlab.model.units import duration
 
 
 def observe(
     spec: Spec,
-    seconds: Annotated[str, typer.Option("--for", help="how long to watch, for example 90s")] = "60s",
+    seconds: Annotated[
+        str | None, typer.Option("--for", help="how long to watch: 90s; until Ctrl-C where left out")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="folder of the incident")] = Path("incident"),
     interval: Annotated[str, typer.Option("--interval", help="between two questions of one probe")] = "500ms",
     target: TargetName = "embedded",
     as_json: Json = False,
 ) -> None:
-    """Watches the live cluster and writes it down. Example: `meshlab observe data/reference.yaml --for 90s`"""
+    """Watches the live cluster and writes it down. Example: `meshlab observe data/reference.yaml --for 90s`
+
+    Ctrl-C ends the watch; what was seen until then is written all the same.
+    """
     from meshlab.incident.watch import watch
     from meshlab.live.omni.reach import management_call
 
     topology = topology_of(spec)
     where = target_of(target, topology)
-    incident = watch(
-        topology,
-        where,
-        output,
-        seconds=_duration("--for", seconds),
-        interval_s=_duration("--interval", interval),
-        omni=management_call(where),
-        progress=_watching,
-    )
+    longest = inf if seconds is None else span("--for", seconds, "for example 90s, 10min")
+    every = span("--interval", interval, "for example 500ms")
+    with Watching() as shown:
+        incident = watch(
+            topology,
+            where,
+            output,
+            seconds=longest,
+            interval_s=every,
+            omni=management_call(where),
+            progress=shown,
+        )
     timeline = incident.timeline
     rows = [
-        [i.component, i.state.value, f"{i.start:.1f}", duration(i.length), i.cause]
+        [i.component, i.state.value, f"{i.start:.1f} s", duration(i.length), i.cause]
         for i in timeline.intervals
         if i.state.value != "up"
     ]
     text = (
-        table("not up", ["component", "state", "from (s)", "for", "cause"], rows)
-        if rows
-        else "everything was up"
+        table("not up", ["component", "state", "from", "for", "cause"], rows) if rows else "everything was up"
     )
-    answer(timeline.to_dict(), as_json, f"{text}\nthe incident is in {output}")
+    notes = [note for note in timeline.notes if note.startswith(BUSY)]
+    lines = [text, *notes, f"the incident is in {output}: meshlab incident {output}"]
+    answer(timeline.to_dict(), as_json, "\n".join(lines))
 
 
 def incident(
@@ -58,41 +78,29 @@ def incident(
         Path | None, typer.Option("--report", help="HTML file to write; Markdown beside it")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="same seed, same ranking")] = 0,
+    every: Annotated[bool, typer.Option("--all", help="every cause that was looked at")] = False,
+    spec: Annotated[
+        Path | None,
+        typer.Option("--spec", help="the design, where a watch left samples alone"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Finds the most likely cause and writes the report. Example: `meshlab incident incident --report report.html`"""
     from meshlab.incident.post_mortem import post_mortem
+    from meshlab.incident.record import ABOUT, SAMPLES, begin
 
-    result = post_mortem(folder, seed=seed, progress=lambda done, of, text: say(f"{done}/{of} {text}"))
+    if spec and not (folder / ABOUT).exists() and (folder / SAMPLES).exists():
+        begin(folder, topology_of(spec), folder.name, {})
+    with Counting("candidates") as count:
+        result = post_mortem(folder, seed=seed, progress=count)
     if report:
         from meshlab.incident.report.html import html
         from meshlab.incident.report.markdown import markdown
         from meshlab.views.plots.report_figures import report_figures
 
-        write(report, html(result.report, report_figures(result.report)))
+        with working("drawing the report"):
+            page = html(result.report, report_figures(result.report))
+        write(report, page)
         write(report.with_suffix(".md"), markdown(result.report))
         say(f"wrote {report} and {report.with_suffix('.md')}")
-    rows = [
-        [c.name, f"{c.probability:.1%}", f"{c.score:.1f}", ", ".join(c.alike) or "-"]
-        for c in result.explanation.causes
-    ]
-    text = table(
-        "causes, most likely first", ["cause", "probability", "log likelihood", "looks the same"], rows
-    )
-    answer(result.to_dict(), as_json, text)
-
-
-def _watching(now: float, end: float, silent: str) -> None:
-    if sys.stderr.isatty():
-        print(
-            f"\r{now:5.0f} of {end:.0f} s{'  silent: ' + silent if silent else '':60.60}",
-            end="",
-            file=sys.stderr,
-        )
-
-
-def _duration(option: str, text: str) -> float:
-    try:
-        return parse(text, "duration")
-    except UnitError as error:
-        raise InputError.single(option, str(error)) from None
+    answer(result.to_dict(), as_json, "" if as_json else found(result, every))

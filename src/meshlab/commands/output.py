@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshlab.model.errors import InputError, MeshlabError
-from meshlab.views.plain import plain, told, width
+from meshlab.model.plain_text import plain
+from meshlab.views.terminal import told, width
 from meshlab.views.text_table import text_table as table
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "complain",
     "finite",
     "hand_over",
+    "one_line",
     "progress_bar",
     "say",
     "span",
@@ -91,6 +93,14 @@ def hand_over(text: str) -> None:
     print(plain(text))
 
 
+def one_line(text: str) -> None:
+    """Shows one line on a terminal in place of the one before; "" takes it away."""
+    room = width(sys.stderr) - 1
+    shown = plain(text, line=True)
+    shown = shown if len(shown) <= room else shown[: room - 1] + "…"
+    print(f"\r{shown}\x1b[K", end="", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def working(on: str) -> Iterator[None]:
     """Around work that takes a while: a terminal shows what it is and for how long, from the second second on."""
@@ -104,10 +114,9 @@ def working(on: str) -> Iterator[None]:
         pause = 1.5
         while not over.wait(pause):
             pause = 0.5
-            line = f"{on} … {time.monotonic() - began:.0f} s"
-            print(f"\r{line[: width(sys.stderr) - 1]}\x1b[K", end="", file=sys.stderr, flush=True)
+            one_line(f"{on} … {time.monotonic() - began:.0f} s")
         if pause != 1.5:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            one_line("")
 
     shown = threading.Thread(target=show, name="working", daemon=True)
     shown.start()

@@ -16,6 +16,7 @@ from meshlab.model import InputError, Timeline, Topology
 from meshlab.model.spec import dump, load
 
 FORMAT = "meshlab-incident-1"
+CUT_SHORT = "logs and events: the watch was cut short before they were collected"
 SAMPLES, TIMELINE, TOPOLOGY, NOTES, ROWS, ABOUT = (
     "samples.jsonl",
     "timeline.json",
@@ -60,14 +61,22 @@ class Incident:
 
     @classmethod
     def load(cls, folder: Path) -> Incident:
-        """Reads an incident's folder.
+        """Reads an incident's folder; of a watch that was cut short, it makes the incident from the samples.
 
         Raises
         ------
         InputError
             It is no such folder, or a part of it cannot be read; says which.
         """
+        if not (folder / ABOUT).exists() and (folder / SAMPLES).exists():
+            raise InputError.single(
+                folder,
+                "has samples, but not what was watched: the watch was cut short",
+                "say the design: meshlab incident FOLDER --spec SPEC",
+            )
         about = _json(folder / ABOUT)
+        if about.get("unfinished"):
+            return finished(folder, about)
         if about.get("format") != FORMAT:
             raise InputError.single(
                 folder / ABOUT, "this is not an incident", f"its format must be {FORMAT!r}"
@@ -100,6 +109,20 @@ class Incident:
             events=(*self.timeline.events, *events(added, epoch, self.timeline.horizon)),
         )
         return replace(self, rows=ordered((*self.rows, *added)), timeline=timeline)
+
+
+def begin(folder: Path, topology: Topology, name: str, about: Mapping[str, Any]) -> None:
+    """Writes down what is watched before the watch begins, so that its samples can be read whatever becomes of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / TOPOLOGY, dump(topology))
+    head = {"format": FORMAT, "name": name, "unfinished": True, "about": dict(about)}
+    _write(folder / ABOUT, json.dumps(head, indent=2))
+
+
+def finished(folder: Path, about: Mapping[str, Any]) -> Incident:
+    """Gives the incident of a watch that was cut short: its samples, and the logs that are there already."""
+    incident = ingest(folder, load(folder / TOPOLOGY), str(about.get("name", folder.name)))
+    return replace(incident, not_collected=(CUT_SHORT,), about=about.get("about", {}))
 
 
 def from_samples(samples: Samples, topology: Topology, name: str, *, notes: str = "") -> Incident:

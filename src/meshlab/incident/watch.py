@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from meshlab.incident.evidence.collect import collect
 from meshlab.incident.observe.connections import Connections, connect
 from meshlab.incident.observe.observed import observed
 from meshlab.incident.observe.observer import Observer, Progress
-from meshlab.incident.record import SAMPLES, Incident, ingest
+from meshlab.incident.record import SAMPLES, Incident, begin, ingest
 from meshlab.live.target import Target
 from meshlab.model import State, Timeline, Topology
 from meshlab.provision.cluster.strongbox import Strongbox
@@ -39,7 +40,8 @@ def watch(
     omni
         One cheap call to Omni where it manages the cluster; None: management is not looked at.
     progress
-        Called about four times a second with (seconds watched, seconds to watch, what is silent now).
+        Called about four times a second with (seconds watched, seconds to watch, what is silent now); the latter are
+        infinite where nobody said how long.
 
     Raises
     ------
@@ -81,10 +83,13 @@ def watch_through(
 ) -> Incident:
     """Watches a live cluster, collects the logs of what still answers, and keeps all of it in a folder.
 
+    An interrupt (Ctrl-C) ends the watch; what was seen is written all the same. A watch that is killed leaves its
+    samples, of which `Incident.load` still makes an incident.
+
     Parameters
     ----------
     seconds
-        How long to watch at most.
+        How long to watch at most; infinity: until it is interrupted.
     until
         Ends the watch sooner when it says so of what was observed so far (asked once a second).
     gather
@@ -94,10 +99,11 @@ def watch_through(
     journal
         Our own journal of the cluster, which is kept with the logs.
     """
+    begin(folder, connections.topology, name or folder.name, dict(about or {}))
     observer = Observer(
         connections.probes(), folder / SAMPLES, interval_s=interval_s, topology=connections.topology.name
     )
-    with observer:
+    with observer, suppress(KeyboardInterrupt):
         observer.watch(seconds, progress, _asked_now_and_then(observer, connections, until))
     incident = ingest(folder, connections.topology, name or folder.name)
     missing: tuple[str, ...] = ()

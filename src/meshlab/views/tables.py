@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
-from meshlab.incident.report.document import Table
 from meshlab.model.units import duration, size
 from meshlab.provision.plan.preview import duration as how_long
 
@@ -206,13 +205,7 @@ def causes(explanation: Explanation, most: int = 6) -> Sheet:
 
 def proposals(report: Report) -> Sheet:
     """Gives what a report proposes to do, most urgent first, each with its reason."""
-    blocks = next(section.blocks for section in report.sections if section.title == "What to do")
-    rows = [
-        dict(zip(block.headings, row, strict=True))
-        for block in blocks
-        if isinstance(block, Table)
-        for row in block.rows
-    ]
+    rows = [{"kind": one.kind, "action": one.text, "because": one.why} for one in report.actions]
     return _frame(rows, "kind")
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from textwrap import wrap
 
-from meshlab.views.plain import plain, width
+from meshlab.model.plain_text import plain
+from meshlab.views.terminal import width
 
 NAME_WIDTH = 24
 """A name of up to so many characters is never broken over lines, nor is a word where there is room for its column."""

@@ -104,10 +104,26 @@ class Explanation:
         best = self.best
         return (best.name, *best.alike) if best.alike else ()
 
+    @property
+    def first_sign(self) -> Interval | None:
+        """The first deviation that the likeliest cause explains; the first of all where it explains none."""
+        for seen_so in self.deviations:
+            for component, start, end in self.best.why.told:
+                if component == seen_so.component and seen_so.start < end and start < seen_so.end:
+                    return seen_so
+        return self.deviations[0] if self.deviations else None
+
+    @property
+    def unexplained(self) -> tuple[Interval, ...]:
+        """What deviated before the first sign: it has to do with something else."""
+        first = self.first_sign
+        return tuple(i for i in self.deviations if first is not None and i.start < first.start)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "causes": [cause.to_dict() for cause in self.causes],
             "first_deviation_s": self.first_deviation,
+            "first_sign_s": self.first_sign.start if self.first_sign else None,
             "deviations": [
                 {"component": i.component, "state": str(i.state), "start_s": i.start, "end_s": i.end}
                 for i in self.deviations

@@ -37,7 +37,13 @@ _LOOKS: dict[str, dict[tuple[State, State], float]] = {
         (_S.DOWN, _S.NO_QUORUM): 0.1,
     },
     # One client among several endpoints: whether it met the silent one is luck.
-    "api": {(_S.DEGRADED, _S.UP): 0.02, (_S.UP, _S.DEGRADED): 0.4, (_S.DOWN, _S.UNREACHABLE): 0.0},
+    # A write that is under way when nobody answers is seen as late, not as failed, where somebody answers in time.
+    "api": {
+        (_S.DEGRADED, _S.UP): 0.02,
+        (_S.UP, _S.DEGRADED): 0.4,
+        (_S.DOWN, _S.DEGRADED): 0.05,
+        (_S.DOWN, _S.UNREACHABLE): 0.0,
+    },
     "vault": {
         (_S.NO_QUORUM, _S.SEALED): 0.1,
         (_S.SEALED, _S.NO_QUORUM): 0.1,

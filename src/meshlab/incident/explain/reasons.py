@@ -15,11 +15,15 @@ GOOD, BAD = 0.3, 0.6
 
 @dataclass(frozen=True)
 class Reasons:
-    """`explains`: trouble that was seen and simulated; `misses`: seen, not simulated; `would_show`: the reverse."""
+    """`explains`: trouble that was seen and simulated; `misses`: seen, not simulated; `would_show`: the reverse.
+
+    `told` are the stretches of trouble, seen, in which the simulation has trouble too: component, start, end (s).
+    """
 
     explains: tuple[str, ...]
     misses: tuple[str, ...]
     would_show: tuple[str, ...]
+    told: tuple[tuple[str, float, float], ...] = ()
 
     def __str__(self) -> str:
         parts = []
@@ -37,6 +41,7 @@ def reasons(what: Seen, score: Score) -> Reasons:
     explains: list[str] = []
     misses: list[str] = []
     would_show: list[str] = []
+    told: list[tuple[str, float, float]] = []
     window = score.hypothesis.window(score.time, what.grid)
     for row, stretches in enumerate(what.stretches):
         seconds = mismatch(what, score.hypothesis, score.time, row)
@@ -44,6 +49,9 @@ def reasons(what: Seen, score: Score) -> Reasons:
             length = (stretch.last - stretch.first) * what.grid.step
             typical = float(_median(seconds[:, number]))
             if stretch.state is not State.UP:
+                if _troubled(window[:, row, stretch.first : stretch.last]):
+                    step = what.grid.step
+                    told.append((stretch.component, stretch.first * step, stretch.last * step))
                 allowance = GOOD * length + what.grid.step
                 if typical <= allowance:
                     explains.append(_words(stretch, length))
@@ -52,7 +60,7 @@ def reasons(what: Seen, score: Score) -> Reasons:
             elif typical > max(2.0, 2 * float(what.scales[row][number])):
                 state = _commonest(window[:, row, stretch.first : stretch.last])
                 would_show.append(f"{stretch.component} {state} (about {duration(typical)})")
-    return Reasons(tuple(explains), tuple(misses), tuple(would_show))
+    return Reasons(tuple(explains), tuple(misses), tuple(would_show), tuple(told))
 
 
 def _words(stretch: Stretch, length: float) -> str:
@@ -63,6 +71,13 @@ def _median(values: object) -> float:
     import numpy
 
     return float(numpy.median(numpy.asarray(values)))
+
+
+def _troubled(codes: object) -> bool:
+    """Says whether a window of the simulation is not well for the better part."""
+    import numpy
+
+    return bool((numpy.asarray(codes) != STATES.index(State.UP)).mean() > 0.5)
 
 
 def _commonest(codes: object) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Outage:
     """One service's outage, predicted and observed, in seconds.
 
-    `unseen` are the seconds in which nobody could look; `inside` tells whether what was observed lies in the
+    `unseen` are the seconds in which nobody could look, `late` those in which answers came, but late (a client that
+    gives up sooner meets an outage); `inside` tells whether what was observed lies in the
     predicted 90 % interval, both taken with their uncertainty (None: it was not looked at).
     """
 
@@ -33,6 +34,7 @@ class Outage:
     unseen: float
     inside: bool | None
     note: str = ""
+    late: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -46,6 +48,7 @@ class Outage:
             "observed_s": self.observed,
             "uncertainty_s": self.uncertainty,
             "unseen_s": self.unseen,
+            "late_s": self.late,
             "inside": self.inside,
             "note": self.note,
         }
@@ -111,17 +114,24 @@ def outages(prediction: Prediction, observed: Timeline) -> tuple[Outage, ...]:
         seen = observed.downtime(service)
         blur = sum(2 * i.uncertainty for i in known if not i.state.serving)
         unseen = max(0.0, observed.horizon - sum(i.length for i in known))
-        inside = outlook.p05 - blur <= seen + unseen and seen <= outlook.p95 + blur
-        found.append(
-            Outage(
-                service, estimate, outlook.mean, seen, blur, unseen, inside, _note(observed, service, unseen)
-            )
-        )
+        late = _late(observed, service)
+        inside = outlook.p05 - blur <= seen + unseen + late and seen <= outlook.p95 + blur
+        note = _note(observed, service, unseen, late)
+        found.append(Outage(service, estimate, outlook.mean, seen, blur, unseen, inside, note, late))
     return tuple(found)
 
 
-def _note(observed: Timeline, service: str, unseen: float) -> str:
+def _late(observed: Timeline, service: str) -> float:
+    """Gives the seconds in which a write waited for its answer, and got it."""
+    if service != "kubernetes-api":
+        return 0.0
+    return sum(i.length for i in observed.of(service) if i.state is State.DEGRADED)
+
+
+def _note(observed: Timeline, service: str, unseen: float, late: float) -> str:
     notes = []
+    if late > 0:
+        notes.append(f"writes were answered late for {late:.2g} s")
     if unseen > 0.02 * observed.horizon and unseen > 1.0:
         notes.append(f"could not be seen for {unseen:.3g} s")
     cut = sum(i.length for i in observed.of(service) if i.state is State.UNREACHABLE)

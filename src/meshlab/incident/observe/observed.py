@@ -36,6 +36,7 @@ def observed(samples: Samples, topology: Topology) -> Timeline:
         epoch=samples.epoch,
         notes=(
             f"seen by asking every {samples.interval:g} s; a change lies midway between the two answers that show it",
+            *_busy(samples),
         ),
     )
 
@@ -43,6 +44,19 @@ def observed(samples: Samples, topology: Topology) -> Timeline:
 def initial_leaders(timeline: Timeline) -> dict[str, str]:
     """Gives who led each raft group when the watch began: {"etcd": "master-1", "vault": "master-2"}."""
     return {e.component: e.text.split()[0] for e in reversed(timeline.events) if e.kind == "leader"}
+
+
+def _busy(samples: Samples) -> tuple[str, ...]:
+    """What to say where the observing machine was too busy to be on time."""
+    own = [sample for found in samples.of("observer").values() for sample in found]
+    if not own:
+        return ()
+    worst = max(own, key=readings.own_delay)
+    seconds = len({int(sample.sent) for sample in own})
+    return (
+        f"the observing machine was busy: in {seconds} of {samples.horizon:.0f} s it was late itself, by up to"
+        f" {readings.own_delay(worst):.2g} s (load {worst.answer.get('load', 0):g}); late answers may be its own doing",
+    )
 
 
 class _View:
@@ -76,10 +90,11 @@ class _View:
     def singles(self) -> Iterator[Interval]:
         """Things that one probe judges by itself."""
         patience = min(readings.PATIENCE_S, self.samples.interval)
+        busy = self.samples.of("observer").get("observer", [])
         for name, found in self.machines.items():
             yield from self._intervals(name, found)
         readers = (
-            ("kubernetes-api", partial(readings.write_marks, patience_s=patience)),
+            ("kubernetes-api", partial(readings.write_marks, patience_s=patience, busy=busy)),
             ("chain", readings.chain_marks),
             ("management", readings.management_marks),
         )
@@ -118,11 +133,13 @@ class _View:
 
     def _intervals(self, component: str, found: Iterable[Piece[State]]) -> Iterator[Interval]:
         for piece in found:
+            if piece.start >= self.end:  # an answer that came after the watch had ended
+                continue
             yield Interval(
                 component,
                 piece.value,
                 piece.start,
-                piece.end,
+                min(piece.end, self.end),
                 piece.why,
                 tuple(self.samples.evidence(sample) for sample in piece.samples if sample.line),
                 piece.uncertainty,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -13,6 +14,10 @@ from meshlab.incident.observe.samples import Outcome, Sample, SampleLog, Samples
 
 Progress = Callable[[float, float, str], None]
 """Called with (seconds watched, seconds to watch, what is silent now)."""
+
+
+BUSY_S = 0.1
+"""A machine that wakes a thread later than this is busy with something else."""
 
 
 class Observer:
@@ -71,6 +76,9 @@ class Observer:
             )
             self._threads.append(thread)
             thread.start()
+        own = threading.Thread(target=self._watch_itself, name="observe-observer", daemon=True)
+        self._threads.append(own)
+        own.start()
 
     @property
     def now(self) -> float:
@@ -135,6 +143,19 @@ class Observer:
             except ValueError:  # closed: the watch ended while this question was open
                 return
             due = max(due + self.interval_s, self.now)
+
+    def _watch_itself(self) -> None:
+        """Writes down when this machine was too busy to be on time: late answers may be its own doing then."""
+        due = self.now + BUSY_S
+        while not self._stop.wait(max(0.0, due - self.now)):
+            late = self.now - due
+            if late > BUSY_S and self._log is not None:
+                answer = {"late_s": round(late, 3), "load": round(os.getloadavg()[0], 1)}
+                try:
+                    self._log.append(Sample("observer", "observer", due, self.now, "answered", answer))
+                except ValueError:  # closed: the watch ended meanwhile
+                    return
+            due = self.now + BUSY_S
 
     def _ask(self, probe: Probe) -> Sample:
         sent = self.now

@@ -48,4 +48,5 @@ ANSWERS = {
     "chain": "healthy: bool, syncing: bool, lag: float | None (blocks), height: int | None, peers: int | None",
     "mesh": "peers: {machine: 'up' | 'down' | 'unknown'}",
     "management": "reachable: bool",
+    "observer": "late_s: float (by so much the observing machine woke too late), load: float (of one minute)",
 }

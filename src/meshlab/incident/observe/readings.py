@@ -11,7 +11,7 @@ from meshlab.incident.observe.samples import Sample
 from meshlab.model import State
 
 PATIENCE_S = 1.0
-"""A write that waits longer than this was, for its client, an outage of that length; shorter where asked more often."""
+"""A write that waits longer than this was answered late; shorter where asked more often."""
 
 _BOOTING = frozenset({"booting", "installing", "maintenance", "rebooting", "upgrading", "resetting"})
 
@@ -103,8 +103,18 @@ def etcd_marks(samples: Sequence[Sample], heard: Sequence[float] = ()) -> list[M
     ]
 
 
-def write_marks(samples: Sequence[Sample], *, patience_s: float = PATIENCE_S) -> list[Mark[State]]:
-    """The Kubernetes API by a small write; one that waited longer than `patience_s` was down meanwhile."""
+def write_marks(
+    samples: Sequence[Sample], *, patience_s: float = PATIENCE_S, busy: Sequence[Sample] = ()
+) -> list[Mark[State]]:
+    """The Kubernetes API by a small write: one that fails is an outage, one that is answered late a degradation.
+
+    Parameters
+    ----------
+    patience_s
+        A write that waited longer was late.
+    busy
+        When the observing machine was late itself; by so much more a write may wait then.
+    """
     marks: list[Mark[State]] = []
     for sample in samples:
         if sample.outcome == "no-path":
@@ -113,13 +123,23 @@ def write_marks(samples: Sequence[Sample], *, patience_s: float = PATIENCE_S) ->
             why = f"a write failed after {sample.latency:.2g} s: {sample.error or 'no answer'}"
             last = max(sample.sent, sample.got - 1.0) if sample.outcome == "silent" else sample.got
             marks.append(Mark(sample.sent, last, State.DOWN, sample, why))
-        elif sample.latency > patience_s:
+        elif sample.latency > patience_s + _own_delay(sample, busy):
             why = f"a write waited {sample.latency:.2g} s for its answer"
-            marks.append(Mark(sample.sent, sample.got, State.DOWN, sample, why))
+            marks.append(Mark(sample.sent, sample.got, State.DEGRADED, sample, why))
             marks.append(Mark(sample.got, sample.got, State.UP, sample, "writes are answered again"))
         else:
             marks.append(Mark(sample.sent, sample.got, State.UP, sample, "writes are answered"))
     return marks
+
+
+def _own_delay(sample: Sample, busy: Sequence[Sample]) -> float:
+    """Gives the seconds by which the observing machine itself was late while a question was open."""
+    return sum(own_delay(one) for one in busy if one.sent < sample.got and sample.sent < one.got)
+
+
+def own_delay(sample: Sample) -> float:
+    """Gives the seconds that a sample of the observing machine says it was late."""
+    return float(sample.answer.get("late_s", 0.0))
 
 
 @dataclass(frozen=True)

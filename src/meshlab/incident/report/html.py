@@ -6,7 +6,8 @@ import base64
 import html as escaping
 from collections.abc import Iterable, Mapping
 
-from meshlab.incident.report.document import Figure, Report, Section, Statement, Table
+from meshlab.incident.report.blocks import Figure, Page, Section, Statement, Table
+from meshlab.model.plain_text import plain
 
 STYLE = """
 :root {
@@ -37,6 +38,7 @@ caption { text-align: left; color: var(--soft); padding: .2rem 0 .4rem; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .5rem; text-align: left; vertical-align: top; }
 thead th { background: var(--head); }
 td:first-child { font-weight: 600; }
+summary { cursor: pointer; color: var(--link); }
 ul.facts { padding-left: 1.1rem; }
 ul.facts li { margin: .35rem 0; }
 .ev { font-size: .8rem; }
@@ -59,7 +61,7 @@ dd { margin: 0; }
 """
 
 
-def html(report: Report, figures: Mapping[str, bytes]) -> str:
+def html(report: Page, figures: Mapping[str, bytes]) -> str:
     """Gives the report as one HTML page; figures are inlined, every text is escaped."""
     quotes = report.quotes
     body = [
@@ -83,10 +85,10 @@ def html(report: Report, figures: Mapping[str, bytes]) -> str:
 
 
 def _text(text: str) -> str:
-    return escaping.escape(text, quote=True)
+    return escaping.escape(plain(text), quote=True)
 
 
-def _contents(report: Report) -> str:
+def _contents(report: Page) -> str:
     items = "".join(f'<li><a href="#s{n}">{_text(s.title)}</a></li>' for n, s in enumerate(report.sections))
     return f'<nav aria-label="Contents"><ul>{items}</ul></nav>'
 
@@ -107,6 +109,8 @@ def _section(section: Section, number: int, figures: Mapping[str, bytes], quotes
         flush()
         parts.append(_table(block, quotes) if isinstance(block, Table) else _figure(block, figures))
     flush()
+    if section.folded:
+        parts = [parts[0], "<details><summary>show</summary>", *parts[1:], "</details>"]
     parts.append("</section>")
     return "\n".join(parts)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
-from meshlab.incident.report.document import Figure, Report, Statement, Table
+from meshlab.incident.report.blocks import Figure, Page, Statement, Table
+from meshlab.model.plain_text import plain
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#!&~])")
 
 
-def markdown(report: Report, figures: Mapping[str, str] | None = None) -> str:
+def markdown(report: Page, figures: Mapping[str, str] | None = None) -> str:
     """Gives the report as Markdown; every text is escaped, evidence is linked to its line.
 
     ``figures`` are the files of its pictures, by name.
@@ -34,7 +36,7 @@ def markdown(report: Report, figures: Mapping[str, str] | None = None) -> str:
 
 def escape(text: str) -> str:
     """Gives text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", plain(text, line=True))
 
 
 def _table(table: Table) -> str:
@@ -69,7 +71,8 @@ def _links(places: Iterable[str]) -> str:
     for place in places:
         name, _, line = place.rpartition(":")
         if line.isdigit():
-            found.append(f"[{escape(place)}]({name.replace(' ', '%20').replace(')', '%29')}#L{line})")
+            # Everything but letters, digits and the marks of a path is encoded: no scheme, no end of the link.
+            found.append(f"[{escape(place)}]({quote(plain(name, line=True), safe='/._-')}#L{line})")
         else:
             found.append(escape(place))
     return ", ".join(found)

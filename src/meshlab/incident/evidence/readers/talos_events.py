@@ -23,7 +23,7 @@ def talos_rows(items: Iterable[Mapping[str, Any]], machine: str, source: str) ->
             continue
         data = item.get("data") or {}
         kind = str(item.get("type", "event")).rsplit(".", 1)[-1]
-        words = " ".join(f"{key} {value}" for key, value in data.items() if value not in ("", None, [], {}))
+        words = _said(data, joint=" ")
         bad = bool(data.get("error")) or str(data.get("action", "")).upper() == "FAILED"
         yield Row(
             second - CLOCK_HALF_WIDTH_S,
@@ -39,6 +39,16 @@ def talos_rows(items: Iterable[Mapping[str, Any]], machine: str, source: str) ->
             str(item.get("actor_id", "")),
             {"actor_id": item.get("actor_id"), "event_id": item.get("id")},
         )
+
+
+def _said(value: Any, joint: str = ", ") -> str:
+    """Gives a value of an event in words: no braces, no quotes, nothing that is empty."""
+    if isinstance(value, Mapping):
+        parts = [(str(key).replace("_", " "), _said(one)) for key, one in value.items()]
+        return joint.join(f"{key} {text}" for key, text in parts if text)
+    if isinstance(value, (list, tuple)):
+        return "; ".join(filter(None, map(_said, value)))
+    return "" if value is None else str(value)
 
 
 def xid_seconds(text: str) -> int | None:

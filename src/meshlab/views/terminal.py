@@ -9,11 +9,11 @@ import sys
 from textwrap import wrap
 from typing import IO
 
+from meshlab.model.plain_text import plain
+
 PIPED_WIDTH = 140
 """Characters of a table that goes to a file, where COLUMNS says nothing."""
 LEAST_WIDTH = 20
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Control characters (C0, C1) and those that turn the direction of writing."""
 _RED, _YELLOW, _GREEN, _BOLD = "31", "33", "32", "1"
 _WORDS = {
     _RED: "error|down|unreachable|no-quorum|sealed|failed|refused|needs-you|delete|irreversible|no",
@@ -27,16 +27,6 @@ _TONES = [
     (re.compile(r"●"), _GREEN),
     *((re.compile(rf"(?<=  )(?:{words})(?=  |$)", re.MULTILINE), tone) for tone, words in _WORDS.items()),
 ]
-
-
-def plain(text: str, *, line: bool = False) -> str:
-    """Gives text with what a terminal would obey made visible as ``�``; with `line`, all on one line.
-
-    Whatever is printed goes through here: names, sources and answers of live systems are data, never commands.
-    """
-    if line:
-        text = " ".join(text.split()) if any(c in text for c in "\n\r\t\v\f") else text
-    return _OBEYED.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def width(stream: IO[str] | None = None) -> int:
