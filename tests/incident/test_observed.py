@@ -6,7 +6,8 @@ import pytest
 from watching import SILENT, UP, Answer, asked, master_1_dies, member, written
 
 from meshlab.incident.observe.observed import initial_leaders, observed
-from meshlab.model import State, Topology
+from meshlab.incident.observe.samples import Sample
+from meshlab.model import Interval, State, Topology
 
 
 def states(timeline, component):
@@ -44,10 +45,13 @@ def test_a_group_without_a_leader_is_dated_within_the_uncertainty_that_is_stated
     assert abs(after.start - at - 0.9) <= after.uncertainty + 0.011
 
 
-def test_a_write_that_outlasts_the_next_question_was_an_outage_though_shorter_than_a_second(cluster):
-    assert observed(master_1_dies(at=10.0, election=0.9), cluster).downtime("kubernetes-api") == (
-        pytest.approx(0.9, abs=0.6)
-    )
+def late(timeline) -> list[Interval]:
+    return [i for i in timeline.of("kubernetes-api") if i.state is State.DEGRADED]
+
+
+def test_a_write_that_outlasts_the_next_question_was_late_though_shorter_than_a_second(cluster):
+    (one,) = late(observed(master_1_dies(at=10.0, election=0.9), cluster))
+    assert one.length == pytest.approx(0.9, abs=0.6)
 
 
 def test_the_first_leaders_and_the_election_are_events(cluster):
@@ -58,9 +62,40 @@ def test_the_first_leaders_and_the_election_are_events(cluster):
     assert [e.text for e in elections if e.component == "vault"] == ["master-3 is active"]
 
 
-def test_a_write_that_waited_was_an_outage_of_that_length(cluster):
+def test_a_write_that_was_answered_late_is_no_outage(cluster):
     seen = observed(master_1_dies(at=10.0, election=1.5), cluster)
-    assert seen.downtime("kubernetes-api") == pytest.approx(1.5, abs=0.6)
+    assert seen.downtime("kubernetes-api") == 0
+    (one,) = late(seen)
+    assert one.length == pytest.approx(1.5, abs=0.6)
+    assert "a write waited" in one.cause
+
+
+def test_a_write_that_fails_is_an_outage(cluster):
+    def write(t: float) -> Answer:
+        return ("refused", {"code": 500}, 0.02) if 10 <= t < 13 else ("answered", {}, 0.02)
+
+    seen = observed(written(asked("kubernetes-api", "kubernetes-api", 30, write), end=30.0), cluster)
+    assert seen.downtime("kubernetes-api") == pytest.approx(3.0, abs=0.6)
+
+
+def test_what_the_observing_machine_was_late_itself_is_not_held_against_the_cluster(cluster):
+    def write(t: float) -> Answer:
+        return ("answered", {}, 0.7 if 10 <= t < 11 else 0.02)
+
+    writes = asked("kubernetes-api", "kubernetes-api", 30, write)
+    assert late(observed(written(writes, end=30.0), cluster))
+    own = [Sample("observer", "observer", 10.1, 10.5, "answered", {"late_s": 0.4, "load": 9.5})]
+    seen = observed(written(writes, own, end=30.0), cluster)
+    assert not late(seen)
+    (note,) = [note for note in seen.notes if "busy" in note]
+    assert "in 1 of 30 s it was late itself, by up to 0.4 s (load 9.5)" in note
+
+
+def test_no_interval_ends_after_the_watch(cluster):
+    """An answer that came after the end made an interval that `calibrate` refused."""
+    last = [Sample("machine", "master-1", 14.5, 15.2, "answered", {"stage": "running", "ready": True})]
+    seen = observed(written(last, end=15.0), cluster)
+    assert all(i.end <= seen.horizon for i in seen.intervals)
 
 
 def test_every_bad_interval_names_the_lines_that_show_it(cluster):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Mapping
@@ -33,6 +34,26 @@ class Thing:
         if isinstance(self.says, Exception):
             raise self.says
         return self.says
+
+
+def test_a_machine_that_wakes_late_is_written_down_as_busy(tmp_path: Path):
+    ticks = itertools.count()
+
+    class Late(Observer):
+        @property
+        def now(self) -> float:
+            return float(next(ticks))
+
+    observer = Late([], tmp_path / "s.jsonl")
+    observer.start()
+    deadline = time.monotonic() + 60
+    while not observer.samples().items:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    observer.stop()
+    first = observer.samples().items[0]
+    assert (first.probe, first.component) == ("observer", "observer")
+    assert first.answer["late_s"] > 0.5 and first.answer["load"] >= 0
 
 
 def test_a_thing_that_hangs_costs_its_own_poller_only(tmp_path: Path):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from watching import master_1_dies
 
+from meshlab.incident.observe.connections import Connections
 from meshlab.incident.observe.samples import SampleLog
-from meshlab.incident.record import Incident, from_samples, ingest
+from meshlab.incident.record import Incident, begin, from_samples, ingest
+from meshlab.incident.watch import watch_through
 from meshlab.model import InputError
 
 
@@ -43,6 +46,28 @@ def test_raw_files_become_an_incident_with_the_logs_in_its_timeline(tmp_path, cl
     assert incident.timeline.downtime("vault") > 5
     assert [row.evidence for row in incident.rows] == ["logs/etcd-master-2.log:1"]
     assert incident.timeline.of("master-1")[1].evidence[0].startswith("samples.jsonl:")
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_a_watch_and_what_was_seen_is_kept(tmp_path, cluster):
+    found = watch_through(Connections(cluster), tmp_path / "w", math.inf, gather=False, progress=interrupted)
+    again = Incident.load(tmp_path / "w")
+    assert again.timeline == found.timeline
+    assert again.timeline.horizon < 60
+
+
+def test_a_watch_that_was_killed_is_read_from_its_samples(tmp_path, cluster):
+    folder = raw_folder(tmp_path)
+    with pytest.raises(InputError, match=r"cut short.*--spec SPEC"):
+        Incident.load(folder)
+    begin(folder, cluster, "night", {"profile": "embedded"})
+    incident = Incident.load(folder)
+    assert incident.timeline == ingest(folder, cluster).timeline
+    assert (incident.name, incident.about) == ("night", {"profile": "embedded"})
+    assert "cut short" in incident.not_collected[0]
 
 
 def test_a_folder_that_is_no_incident_is_named(tmp_path):

@@ -21,7 +21,7 @@ _WORDS = {
     _GREEN: "up|done|yes|verified|ok|recommended",
 }
 _TONES = [
-    (re.compile(r"^[^\n]+(?=\n(?: *─+)+$)", re.MULTILINE), _BOLD),
+    (re.compile(r"^[^\n]+(?=\n─[─ ]*$)", re.MULTILINE), _BOLD),
     (re.compile(r"^ERROR\b|✖", re.MULTILINE), _RED),
     (re.compile(r"^WARNING\b|▲", re.MULTILINE), _YELLOW),
     (re.compile(r"●"), _GREEN),

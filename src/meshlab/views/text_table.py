@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from textwrap import wrap
 
 from meshlab.model.plain_text import plain
@@ -116,10 +118,39 @@ def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
     )
     if least is None:
         return None
-    found = least
-    for level in range(1, max(full) + 1):
-        wider = [min(most, max(word, level)) for most, word in zip(full, least, strict=True)]
-        if sum(wider) > room:
-            break
-        found = wider
-    return found
+    return _widened(columns, least, full, room)
+
+
+def _widened(
+    columns: Sequence[Sequence[str]], least: Sequence[int], full: Sequence[int], room: int
+) -> list[int]:
+    """Gives the room that is left to the columns that lose most lines by it, for each character."""
+    lengths = [Counter(tuple(map(len, _words(cell))) for cell in cells) for cells in columns]
+
+    @cache
+    def lines(column: int, wide: int) -> int:
+        return sum(count * _lines(words, wide) for words, count in lengths[column].items())
+
+    found = list(least)
+    while True:
+        spare = room - sum(found)
+        gains = [
+            ((lines(k, wide) - lines(k, wide + more)) / more, k, more)
+            for k, wide in enumerate(found)
+            for more in range(1, min(spare, full[k] - wide) + 1)
+        ]
+        gain, column, more = max(gains, default=(0.0, 0, 0))
+        if gain <= 0:
+            return found
+        found[column] += more
+
+
+def _lines(words: Sequence[int], room: int) -> int:
+    """Gives the lines that words of so many characters take."""
+    count, used = 1, 0
+    for word in words:
+        if used and used + 1 + word > room:
+            count, used = count + 1, 0
+        used += word + (1 if used else 0)
+        count, used = count + (used - 1) // room, (used - 1) % room + 1
+    return count
