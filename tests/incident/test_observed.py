@@ -80,15 +80,15 @@ def test_a_write_that_fails_is_an_outage(cluster):
 
 def test_what_the_observing_machine_was_late_itself_is_not_held_against_the_cluster(cluster):
     def write(t: float) -> Answer:
-        return ("answered", {}, 0.7 if 10 <= t < 11 else 0.02)
+        return ("answered", {}, 0.7 if 10 <= t < 10.5 else 0.02)
 
     writes = asked("kubernetes-api", "kubernetes-api", 30, write)
     assert late(observed(written(writes, end=30.0), cluster))
-    own = [Sample("observer", "observer", 10.1, 10.5, "answered", {"late_s": 0.4, "load": 9.5})]
+    own = [Sample("observer", "observer", 10.1, 10.5, "answered", {"late_s": 0.4, "load": 9.5, "cores": 2})]
     seen = observed(written(writes, own, end=30.0), cluster)
     assert not late(seen)
     (note,) = [note for note in seen.notes if "busy" in note]
-    assert "in 1 of 30 s it was late itself, by up to 0.4 s (load 9.5)" in note
+    assert "a load of 9.5 on 2 processors, and it was up to 0.4 s late itself" in note
 
 
 def test_no_interval_ends_after_the_watch(cluster):

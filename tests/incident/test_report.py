@@ -15,6 +15,7 @@ from meshlab.incident.evidence.rows import Row
 from meshlab.incident.observe.margin import margins
 from meshlab.incident.post_mortem import post_mortem
 from meshlab.incident.record import from_samples, ingest
+from meshlab.incident.report import sections
 from meshlab.incident.report.blocks import Page, Section, Statement, Table
 from meshlab.incident.report.logs import bursts
 from meshlab.incident.report.markdown import markdown
@@ -153,6 +154,19 @@ def test_changes_of_state_and_log_lines_are_apart(judged):
     states, logs = by_title["Timeline"].blocks[0], by_title["What the logs say"]
     assert not any("became leader" in row[4] for row in states.rows)
     assert logs.folded and "became leader at term 3" in logs.blocks[0].rows[0][4]
+
+
+def test_what_our_runs_did_before_the_watch_is_no_part_of_the_incident(judged):
+    start = judged.incident.timeline.epoch
+
+    def step(second: float, text: str) -> Row:
+        return Row(
+            start + second, start + second, "observer", "provision", "step", text, "logs/journal.json", 1
+        )
+
+    told = replace(judged.incident, rows=(step(-300.0, "step aws/vpc done"), step(12.0, "step talos/x done")))
+    said = " ".join(block.text for block in sections.automation(told).blocks)
+    assert "talos/x" in said and "aws/vpc" not in said
 
 
 def test_an_instant_is_not_known_to_microseconds():

@@ -53,6 +53,16 @@ def test_a_column_without_content_is_left_out(columns):
     assert "source" not in text_table("", COLUMNS, ROWS)
 
 
+def test_a_word_that_must_be_broken_is_broken_after_a_mark(columns):
+    columns(80)
+    step = "kubernetes/vault-clusterrolebinding-vault-token-review"
+    rows = [[f"Apply {step}", "create", "0.2 s", "+151.81", "guard: not-founded", step, "because " * 9]]
+    lines = text_table("", ["what", "will", "takes", "USD", "mind", "step", "why"], rows).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    pieces = [word for line in lines[2:] for word in line.split() if word.startswith(("kube", "token"))]
+    assert pieces and all(word.endswith(("-", "/", "review")) for word in pieces)
+
+
 def test_below_the_room_for_columns_each_row_is_a_block(columns):
     columns(40)
     told_ = text_table("", COLUMNS, ROWS).splitlines()

@@ -14,6 +14,10 @@ from meshlab.model.plain_text import plain
 PIPED_WIDTH = 140
 """Characters of a table that goes to a file, where COLUMNS says nothing."""
 LEAST_WIDTH = 20
+UNIT = r"(?:%|[a-zA-Zµ°][\w/·]{0,5})"
+GLUE = "\ufdd0"
+"""Stands for a space at which no line may end; no text that people write holds it."""
+_BESIDE = re.compile(rf"(?<=\d) (?={UNIT}(?:[\s,;)]|$))|(?<=[±<>~]) (?=\d)")
 _RED, _YELLOW, _GREEN, _BOLD = "31", "33", "32", "1"
 _WORDS = {
     _RED: "error|down|unreachable|no-quorum|sealed|failed|refused|needs-you|delete|irreversible|no",
@@ -45,6 +49,11 @@ def told(text: str, stream: IO[str] | None = None) -> str:
     return _toned(text) if _colours(where) else text
 
 
+def glued(text: str) -> str:
+    """Gives text in which a number and its unit are one word."""
+    return _BESIDE.sub(GLUE, text)
+
+
 def _columns() -> int:
     said = os.environ.get("COLUMNS", "")
     return int(said) if said.isascii() and said.isdigit() else 0
@@ -68,11 +77,11 @@ def _broken(line: str, room: int) -> str:
     indent = line[: len(line) - len(body)]
     hang = indent + ("  " if len(indent) + 12 < room else "")
     parts = wrap(
-        body,
+        glued(body),
         room,
         initial_indent=indent,
         subsequent_indent=hang,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return "\n".join(parts)
+    return "\n".join(parts).replace(GLUE, " ")

@@ -9,19 +9,15 @@ from functools import cache
 from textwrap import wrap
 
 from meshlab.model.plain_text import plain
-from meshlab.views.terminal import width
+from meshlab.views.terminal import GLUE, UNIT, glued, width
 
 NAME_WIDTH = 24
 """A name of up to so many characters is never broken over lines, nor is a word where there is room for its column."""
 GAP = 2
 """Characters between two columns."""
-_GLUE = "\ufdd0"
-"""Stands for a space at which no line may end; no text that people write holds it."""
 _NUMBER = r"[-+<>~±≤≥]?\s?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
-_UNIT = r"(?:%|[a-zA-Zµ°][\w/·]{0,5})"
-_QUANTITY = re.compile(rf"{_NUMBER}\*?(?: ?{_UNIT}){{0,2}}(?: ±.*| \(.*\))?")
+_QUANTITY = re.compile(rf"{_NUMBER}\*?(?: ?{UNIT}){{0,2}}(?: ±.*| \(.*\))?")
 _WORDS_FOR_NUMBERS = frozenset({"", "-", "never", "now", "not seen"})
-_BESIDE = re.compile(rf"(?<=\d) (?={_UNIT}(?:[\s,;)]|$))|(?<=[±<>~]) (?=\d)")
 
 
 def text_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -71,12 +67,10 @@ def _blocks(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) ->
     for row in rows:
         for k, (column, cell) in enumerate(zip(columns, row, strict=True)):
             if k == 0:
-                lines += wrap(_glued(cell), room) or [""]
+                lines += wrap(glued(cell), room) or [""]
             elif cell:
-                lines += wrap(
-                    _glued(f"{column}: {cell}"), room, initial_indent="  ", subsequent_indent="    "
-                )
-    return [line.replace(_GLUE, " ") for line in lines]
+                lines += wrap(glued(f"{column}: {cell}"), room, initial_indent="  ", subsequent_indent="    ")
+    return [line.replace(GLUE, " ") for line in lines]
 
 
 def _numeric(cells: Sequence[str]) -> bool:
@@ -85,17 +79,24 @@ def _numeric(cells: Sequence[str]) -> bool:
     return bool(said) and all(_QUANTITY.fullmatch(cell) for cell in said)
 
 
-def _glued(text: str) -> str:
-    return _BESIDE.sub(_GLUE, text)
-
-
 def _folded(text: str, room: int) -> str:
-    """Gives a cell broken into lines between words, never between a number and its unit, nor at a hyphen."""
-    return "\n".join(wrap(_glued(text), room, break_on_hyphens=False)).replace(_GLUE, " ")
+    """Gives a cell broken into lines between words, never between a number and its unit."""
+    words = " ".join(piece for word in glued(text).split(" ") for piece in _pieces(word, room))
+    return "\n".join(wrap(words, room, break_on_hyphens=False)).replace(GLUE, " ")
+
+
+def _pieces(word: str, room: int) -> list[str]:
+    """Gives a word in pieces that fit: whole where it can be, else broken after a hyphen, a dot or a slash."""
+    found = []
+    while len(word) > room:
+        at = max(word.rfind(mark, 0, room) for mark in "-/._") + 1
+        found.append(word[: at or room])
+        word = word[at or room :]
+    return [*found, word]
 
 
 def _words(text: str) -> list[str]:
-    return _glued(text).split() or [""]
+    return glued(text).split() or [""]
 
 
 def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
@@ -111,7 +112,7 @@ def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int] | None:
     least = next(
         (
             kept
-            for most in (2 * NAME_WIDTH, NAME_WIDTH)
+            for most in (2 * NAME_WIDTH, NAME_WIDTH, NAME_WIDTH * 2 // 3)
             if sum(kept := [min(most, word) for word in longest]) <= room
         ),
         None,

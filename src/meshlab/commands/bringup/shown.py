@@ -13,33 +13,37 @@ if TYPE_CHECKING:
     from meshlab.provision.run.standing import Standing
 
 UNTOUCHED = "untouched"
+SETTLED = ("done", "adopted")
 
 
 def steps(made: Plan, rows: Sequence[dict[str, Any]], *, every: bool, why: bool) -> str:
-    """Gives the table of a plan's steps; those that find all as it should be only where `every` one is asked for."""
+    """Gives the table of a plan's steps; those with nothing left to do only where `every` one is asked for."""
     if not rows:
         return "nothing to do"
     changing = {step.id for step in made.changes}
+    done = [row for row in rows if row.get("stands") in SETTLED]
     idle = [row for row in rows if row["step"] not in changing and row["action"] != "check"]
-    hidden = [] if every or not changing else idle
-    columns = ["step", "what", "will", "takes", "USD a month", "mind", *(["why"] if why else [])]
+    hidden = [] if every else [row for row in rows if row in done or row in idle]
+    if not changing and not every:
+        return f"all {len(rows)} steps find everything as it should be: --all shows them"
+    columns = ["what", "will", "takes", "USD a month", "mind", *(["why"] if why else []), "step"]
+    left = [row for row in rows if row not in hidden]
     cells = [
         [
-            row["step"],
             row["title"],
             _will(made, row),
             _takes(row["duration_s"]) if row["step"] in changing else "",
             _dollars(row),
             _mind(row),
             *([row["why"]] if why else []),
+            row["step"],
         ]
-        for row in rows
-        if row not in hidden
+        for row in left
     ]
     lines = [table("plan", columns, cells)]
     if hidden:
-        lines.append(f"and {len(hidden)} steps that find everything as it should be: --all shows them")
-    return "\n".join([*lines, *_explained(rows)])
+        lines.append(f"and {len(hidden)} steps that are done, or find everything as it should be: --all")
+    return "\n".join([*lines, *_explained(left)])
 
 
 def standing(now: Standing | None, plan: Plan | None = None) -> list[str]:
@@ -63,7 +67,7 @@ def one_of(destroy: bool, reboot: Sequence[str] | None) -> None:
 
 
 def _will(made: Plan, row: dict[str, Any]) -> str:
-    if row.get("stands") in ("done", "adopted"):
+    if row.get("stands") in SETTLED:
         return "done already"
     return "not looked at" if row["step"] in made.unlooked else str(row["action"])
 

@@ -51,11 +51,12 @@ def _busy(samples: Samples) -> tuple[str, ...]:
     own = [sample for found in samples.of("observer").values() for sample in found]
     if not own:
         return ()
-    worst = max(own, key=readings.own_delay)
-    seconds = len({int(sample.sent) for sample in own})
+    late = max(map(readings.own_delay, own))
+    load = max(float(sample.answer.get("load", 0.0)) for sample in own)
+    cores = max(int(sample.answer.get("cores", 1)) for sample in own)
     return (
-        f"the observing machine was busy: in {seconds} of {samples.horizon:.0f} s it was late itself, by up to"
-        f" {readings.own_delay(worst):.2g} s (load {worst.answer.get('load', 0):g}); late answers may be its own doing",
+        f"the observing machine was busy: a load of {load:g} on {cores} processors, and it was up to {late:.2g} s late"
+        " itself; late answers may be its own doing",
     )
 
 

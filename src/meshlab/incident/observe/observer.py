@@ -18,6 +18,8 @@ Progress = Callable[[float, float, str], None]
 
 BUSY_S = 0.1
 """A machine that wakes a thread later than this is busy with something else."""
+CROWDED_EVERY_S = 5.0
+"""So often it is written down that more wants to run on this machine than it has processors."""
 
 
 class Observer:
@@ -146,11 +148,14 @@ class Observer:
 
     def _watch_itself(self) -> None:
         """Writes down when this machine was too busy to be on time: late answers may be its own doing then."""
-        due = self.now + BUSY_S
+        due, told = self.now + BUSY_S, 0.0
+        cores = os.cpu_count() or 1
         while not self._stop.wait(max(0.0, due - self.now)):
-            late = self.now - due
-            if late > BUSY_S and self._log is not None:
-                answer = {"late_s": round(late, 3), "load": round(os.getloadavg()[0], 1)}
+            late, load = self.now - due, os.getloadavg()[0]
+            crowded = load > cores and self.now - told >= CROWDED_EVERY_S
+            if (late > BUSY_S or crowded) and self._log is not None:
+                told = self.now
+                answer = {"late_s": round(late, 3), "load": round(load, 1), "cores": cores}
                 try:
                     self._log.append(Sample("observer", "observer", due, self.now, "answered", answer))
                 except ValueError:  # closed: the watch ended meanwhile

@@ -48,5 +48,5 @@ ANSWERS = {
     "chain": "healthy: bool, syncing: bool, lag: float | None (blocks), height: int | None, peers: int | None",
     "mesh": "peers: {machine: 'up' | 'down' | 'unknown'}",
     "management": "reachable: bool",
-    "observer": "late_s: float (by so much the observing machine woke too late), load: float (of one minute)",
+    "observer": "late_s: float (the observing machine woke so late), load: float (of one minute), cores: int",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meshlab.incident.evidence.rows import Row
 from meshlab.incident.explain.explain import Cause, Explanation
 from meshlab.incident.explain.replay import Outage
 from meshlab.incident.observe.margin import margins
@@ -178,7 +179,7 @@ def changes(incident: Incident) -> Section:
 def logs(incident: Incident) -> Section:
     """What logs and events say, a burst of like lines folded into one row."""
     start, end = incident.timeline.epoch or 0.0, incident.timeline.horizon
-    told = [row for row in incident.rows if -row.uncertainty <= row.time - start <= end + row.uncertainty]
+    told = _told(incident)
     found = bursts(told)
     shown = found[:MOST_ROWS]
     caption = f"{len(told)} lines in {len(found)} bursts; lines that say the same within seconds are one row."
@@ -199,6 +200,12 @@ def logs(incident: Incident) -> Section:
     return Section(
         "What the logs say", (table,) if rows else (Statement("No log was collected."),), folded=True
     )
+
+
+def _told(incident: Incident) -> list[Row]:
+    """The rows of logs, events and our journal that are of the time that was watched."""
+    start, end = incident.timeline.epoch or 0.0, incident.timeline.horizon
+    return [row for row in incident.rows if -row.uncertainty <= row.time - start <= end + row.uncertainty]
 
 
 def causes(explanation: Explanation) -> Section:
@@ -245,7 +252,7 @@ def automation(incident: Incident) -> Section:
         for event in observed.events
         if event.kind in AUTOMATIC
     ]
-    steps = [row for row in incident.rows if row.kind == "step"]
+    steps = [row for row in _told(incident) if row.kind == "step"]
     blocks += [
         Statement(f"{moment(observed, row.time - (observed.epoch or 0.0))}: {row.text}.", (row.evidence,))
         for row in steps

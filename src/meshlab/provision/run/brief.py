@@ -54,7 +54,7 @@ def objections(verdicts: Mapping[str, Verdict]) -> list[str]:
     """Gives what the guard says of the steps that touch a voter; what it refuses one by one."""
     rulings = Counter(verdict.ruling for verdict in verdicts.values() if verdict.ruling in GUARD_WORDS)
     lines = [
-        f"the guard: {count} step{'' if count == 1 else 's'} {ruling}: {GUARD_WORDS[ruling]}"
+        f"the guard calls {count} step{'' if count == 1 else 's'} {ruling}: it {GUARD_WORDS[ruling]}"
         for ruling, count in sorted(rulings.items())
     ]
     refused = [verdict for verdict in verdicts.values() if verdict.ruling == "refused"]

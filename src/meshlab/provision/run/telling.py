@@ -33,6 +33,7 @@ class Telling:
         self._settled = set(settled)
         self._say = say
         self._found: list[str] = []
+        self._said = ""
         self._waits: set[tuple[str, str]] = set()
 
     def tell(self, event: Progress) -> None:
@@ -76,9 +77,12 @@ class Telling:
         return f"{len(self._settled):>{len(str(total))}} of {total}"
 
     def _rest(self) -> str:
+        """How long it may take still, where that is another word than the last time."""
         rest = left(self._plan, self._settled)
-        return f" (about {seconds(rest)} left)" if rest >= 1 else ""
+        said, self._said = self._said, f" (about {seconds(rest)} left)" if rest >= 1 else ""
+        return self._said if self._said != said else ""
 
 
 def _with(title: str, text: str) -> str:
+    text = text.removeprefix(f"{title}: ")
     return f"{title}: {text}" if text else title
