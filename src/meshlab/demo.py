@@ -158,6 +158,7 @@ def _result(
     predicted: Replay,
     result: PostMortem,
 ) -> Result:
+    from meshlab.incident.report.words import percent
     from meshlab.views.plots.report_figures import write_report
 
     best = result.explanation.best
@@ -178,7 +179,7 @@ def _result(
     alike = f"; looks the same from here: {', '.join(best.alike)}" if best.alike else ""
     lines = [
         _table(predicted),
-        f"most likely cause: {best.name} ({best.probability:.0%}){alike}",
+        f"most likely cause: {best.name} ({percent(best.probability)}){alike}",
         f"bring-up verified: {_yes(verified)}; {VICTIM} named as the cause: {_yes(named)}; {clock.total:.0f} s in all",
         *(str(path) for path in files),
     ]

@@ -118,7 +118,8 @@ def test_a_plan_shows_what_cannot_be_undone_and_explains_the_guard(world: World)
         first.id: Verdict(first.id, "untouched", ""),
         second.id: Verdict(second.id, "refused", "etcd would lose its quorum", "etcd"),
     }
-    text = shown.steps(made, rows(made, judged), every=False, why=False)
+    said = {name: verdict.to_dict() for name, verdict in judged.items()}
+    text = shown.steps(made, rows(made, said), every=False, why=False)
     assert "irreversible" in text and "guard: refused" in text
     assert "untouched" not in text and "True" not in text and "False" not in text
     assert "guard: refused - it must not run now" in text

@@ -39,7 +39,11 @@ def up(
         from meshlab.commands.bringup.plans import bring_up
 
         bring_up(path, target)
-    answer(status(), as_json, f"the embedded world is up ({target.directory}); next: meshlab plan {path}")
+    answer(
+        {"up": True, **status()},
+        as_json,
+        f"the embedded world is up ({target.directory}); next: meshlab plan {path}",
+    )
 
 
 @app.command()

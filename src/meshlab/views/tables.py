@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
+from meshlab.incident.report.words import percent
 from meshlab.model.units import duration, size
 from meshlab.provision.plan.preview import duration as how_long
 
@@ -194,7 +195,7 @@ def causes(explanation: Explanation, most: int = 6) -> Sheet:
     rows = [
         {
             "cause": cause.name,
-            "probability": f"{cause.probability:.1%}",
+            "probability": percent(cause.probability),
             "looks the same": ", ".join(cause.alike),
             "why": str(cause.why),
         }
