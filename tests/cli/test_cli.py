@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = "data/reference.yaml"
 COMMANDS = (
     *("review", "show", "import", "simulate", "availability", "plan", "apply"),
-    *("destroy", "drift", "observe", "emulate", "incident", "demo", "lab"),
+    *("destroy", "status", "drift", "observe", "emulate", "incident", "demo", "lab"),
     *("latency", "capacity", "cost", "advise", "hold", "calibrate", "validate", "report", "explore"),
 )
 FAULTS = ("up", "status", "down", "kill", "restart", "lose-disk", "partition", "delay", "heal")
@@ -115,7 +115,6 @@ def test_a_bad_spec_exits_with_2_and_every_problem_at_its_line(
         (("nosuch",), "No such command"),
         (("simulate", REFERENCE), "Missing option"),
         (("plan", REFERENCE), "meshlab emulate up"),
-        (("emulate", "status"), "meshlab emulate up"),
         (("emulate", "kill", "master-1"), "meshlab emulate up"),
         (("incident", "nowhere"), "nowhere"),
         (("show", REFERENCE, "--format", "docx"), "known: table"),

@@ -39,11 +39,8 @@ def up(
         from meshlab.commands.bringup.plans import bring_up
 
         bring_up(path, target)
-    answer(
-        {"up": True, **status()},
-        as_json,
-        f"the embedded world is up ({target.directory}); next: meshlab plan {path}",
-    )
+    said = f"the embedded world is up ({target.directory}); next: meshlab plan {path}"
+    answer({"up": True, **status()}, as_json, said)
 
 
 @app.command()
