@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from meshlab.commands.output import Json, say
+from meshlab.commands.output import Json, answer, say
 from meshlab.model.errors import CheckFailed, MeshlabError
 from meshlab.model.extras import require
 
@@ -29,7 +29,7 @@ def demo(
     from meshlab.demo import run
 
     result = run(output, say)
-    print(json.dumps(result.summary, indent=2) if as_json else result.text)
+    answer(result.summary, as_json, result.text)
     if not result.holds:
         raise typer.Exit(CheckFailed.exit_code)
 

@@ -53,22 +53,25 @@ def latency(
     found: list[Latency] = []
     before: list[Latency] = []
     tunnels = []
-    for kind in [request] if request else list(REQUESTS):
-        try:
-            found.append(
-                of_request(topology, kind, load=load, without=down, relayed=relay, samples=samples, seed=seed)
-            )
-        except NoSuchRequest:
-            if request:
-                raise
-            continue
-        tunnels.append(tunnel_cost(topology, kind, samples=samples, seed=seed))
-        if changed:
-            before.append(of_request(spec_says, kind, load=load, samples=samples, seed=seed))
-    timed = []
-    for group in topology.raft_groups:
-        if group.engine == "etcd":
-            timed.append((group, choices(topology, group, seed=seed) if far["masters"] else ()))
+    with working("following the requests"):
+        for kind in [request] if request else list(REQUESTS):
+            try:
+                found.append(
+                    of_request(
+                        topology, kind, load=load, without=down, relayed=relay, samples=samples, seed=seed
+                    )
+                )
+            except NoSuchRequest:
+                if request:
+                    raise
+                continue
+            tunnels.append(tunnel_cost(topology, kind, samples=samples, seed=seed))
+            if changed:
+                before.append(of_request(spec_says, kind, load=load, samples=samples, seed=seed))
+        timed = []
+        for group in topology.raft_groups:
+            if group.engine == "etcd":
+                timed.append((group, choices(topology, group, seed=seed) if far["masters"] else ()))
     told = [_timers_of(topology, group, tried) for group, tried in timed]
     document = {
         "load_per_s": load,
