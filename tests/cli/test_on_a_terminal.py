@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from meshlab.commands import incident as incidents
 from meshlab.commands.incident_told import Counting, Watching
 from meshlab.commands.output import working
 from meshlab.model.spec import reference
+from own_time import until
 
 REFERENCE = "data/reference.yaml"
 HOSTILE = "[/x] [bold]b[/bold] [link=http://evil]l[/link] \x1b[31mRED\x1b]0;own\x07"
@@ -198,10 +198,7 @@ def test_progress_is_one_line_of_the_terminals_width_and_goes_away(monkeypatch: 
 def test_long_work_gives_a_sign_of_life_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = on_a_terminal(monkeypatch)
     with working("solving"):
-        deadline = time.monotonic() + 60
-        while "solving" not in terminal.text:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: "solving" in terminal.text, "a terminal is told that the work goes on")
     assert terminal.text.endswith("\r\x1b[K")
     terminal.text = ""
     with working("solving"):

@@ -16,7 +16,7 @@ from meshlab.incident.observe.observer import Observer
 from meshlab.incident.observe.probes import NoPath, Refused, Silent
 from meshlab.incident.observe.samples import Sample, SampleLog, read_samples
 from meshlab.model import InputError
-from own_time import PATIENCE_S
+from own_time import PATIENCE_S, until
 
 
 @dataclass
@@ -46,10 +46,7 @@ def test_a_machine_that_wakes_late_is_written_down_as_busy(tmp_path: Path):
 
     observer = Late([], tmp_path / "s.jsonl")
     observer.start()
-    deadline = time.monotonic() + 60
-    while not observer.samples().items:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: observer.samples().items, "the observer writes down that it is late")
     observer.stop()
     first = observer.samples().items[0]
     assert (first.probe, first.component) == ("observer", "observer")
