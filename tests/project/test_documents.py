@@ -33,6 +33,7 @@ ONLY_PARSED = {
     "hold": "needs a run that is open; tests/provision/test_hold_command.py",
     "incident": "needs a recorded incident and a minute of simulations; tests/incident",
     "calibrate": "needs a recorded incident; tests/parameters/calibration",
+    "status": "needs the embedded cluster; tests/provision/test_standing.py",
     "demo": "the embedded cluster and minutes; `make demo`",
     "lab": "starts a server that does not end",
     "validate": "real processes for minutes; tests/validation",

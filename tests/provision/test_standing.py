@@ -106,7 +106,7 @@ def test_a_plan_that_is_on_its_way_begins_with_that_and_leaves_out_what_is_done(
     assert shown.standing(replace(now, outcome=Outcome.DONE)) == []
     table = shown.steps(begun, rows(begun, None, now.steps), every=False, why=False)
     assert begun.steps[0].id not in table and begun.steps[2].id in table
-    assert "and 2 steps that are done" in table
+    assert "2 more are done" in table
     assert "done already" in shown.steps(begun, rows(begun, None, now.steps), every=True, why=False)
 
 

@@ -42,7 +42,7 @@ def steps(made: Plan, rows: Sequence[dict[str, Any]], *, every: bool, why: bool)
     ]
     lines = [table("plan", columns, cells)]
     if hidden:
-        lines.append(f"and {len(hidden)} steps that are done, or find everything as it should be: --all")
+        lines.append(f"{len(hidden)} more are done, or find everything as it should be: --all shows them")
     return "\n".join([*lines, *_explained(left)])
 
 
