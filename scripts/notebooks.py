@@ -2,12 +2,15 @@
 
     python scripts/notebooks.py build          # made of notebooks/source/*.py; outputs that still belong are kept
     python scripts/notebooks.py run [NAME ...] # executed from top to bottom, stripped, written
+    python scripts/notebooks.py run --record   # ... and what varies from run to run is recorded anew, too
     python scripts/notebooks.py check          # is every notebook what its source says? exit code 1 if not
     python scripts/notebooks.py check --run    # ... and do its outputs come out the same?
 
-The source of truth is the py:percent file. A cell tagged `varies` is executed, and its output is not kept. Widget
-views and widget state are never kept: what a panel says in plain HTML is. Notebooks 02 and 03 work on the embedded
-cluster and change it, which `run` approves by MESHLAB_APPROVE=embedded.
+The source of truth is the py:percent file. A cell tagged `varies` comes out another way each time: the output of one
+recorded run is kept, so that whoever reads the notebook before running it sees the whole story, and is never compared.
+A recording executes a notebook twice and keeps the second time, in which panels show how it went. Widget views and
+widget state are never kept: what a panel says in plain HTML is. Notebooks 02 and 03 work on the embedded cluster and
+change it, which `run` approves by MESHLAB_APPROVE=embedded.
 """
 
 from __future__ import annotations
@@ -97,14 +100,12 @@ def execute(notebook: Notebook, folder: Path, seconds: int = SECONDS, *, state: 
 
 
 def stripped(notebook: Notebook) -> Notebook:
-    """Takes out of a notebook what changes from run to run, and what must never be kept."""
+    """Takes out of a notebook what must never be kept: widgets, progress, what a program says of itself."""
     notebook.metadata.pop("widgets", None)
-    notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
-        if cell.cell_type != "code":
-            continue
-        cell.outputs = [] if VARIES in cell.metadata.get("tags", []) else list(_kept(cell.outputs))
+        if cell.cell_type == "code":
+            cell.outputs = list(_kept(cell.outputs))
     return notebook
 
 
@@ -114,10 +115,24 @@ def _kept(outputs: Iterable[Any]) -> Iterator[Any]:
             continue
         if "data" in output:
             output.data.pop(WIDGET_VIEW, None)
-            if not output.data:
-                continue
+            if not any(_text(value).strip() for value in output.data.values()):
+                continue  # a bar of progress that is over
             output.metadata = {}
         yield output
+
+
+def varies(cell: Any) -> bool:
+    """Whether a cell comes out another way each time."""
+    return VARIES in cell.metadata.get("tags", [])
+
+
+def with_record(notebook: Notebook, old: Notebook | None) -> Notebook:
+    """Puts the recorded outputs of the cells that vary in place of the new ones."""
+    known = {cell.source: cell for cell in old.cells if cell.cell_type == "code"} if old else {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and varies(cell) and cell.source in known:
+            cell.outputs = known[cell.source].outputs
+    return notebook
 
 
 def differences(kept: Notebook, now: Notebook) -> list[str]:
@@ -132,7 +147,7 @@ def differences(kept: Notebook, now: Notebook) -> list[str]:
             new.metadata.get("tags", []),
         ):
             found.append(f"{new.id}: the source is another one")
-        elif old.cell_type == "code":
+        elif old.cell_type == "code" and not varies(new):
             found += [f"{new.id}: {text}" for text in _output_differences(old.outputs, new.outputs)]
     return found
 
@@ -149,10 +164,14 @@ def _output_differences(old: list[Any], new: list[Any]) -> Iterator[str]:
             yield f"shows {sorted(made)}, kept {sorted(kept)}"
             continue
         for kind in kept:
-            if kind == "image/png" and not same_maker(kept[kind], made[kind]):
-                continue
-            if _text(kept[kind]).strip() != _text(made[kind]).strip():
-                yield f"{kind} came out another way{_where(kept[kind], made[kind]) if kind != 'image/png' else ''}"
+            old_text, old_pictures = without_pictures(_text(kept[kind]))
+            new_text, new_pictures = without_pictures(_text(made[kind]))
+            if old_text.strip() != new_text.strip():
+                yield f"{kind} came out another way{_where(old_text, new_text)}"
+            if len(old_pictures) != len(new_pictures):
+                yield f"{kind} has {len(new_pictures)} pictures, kept {len(old_pictures)}"
+            elif any(a != b and same_maker(a, b) for a, b in zip(old_pictures, new_pictures, strict=True)):
+                yield f"{kind}: a picture came out another way"
 
 
 def _text(value: Any) -> str:
@@ -164,26 +183,36 @@ def _where(old: Any, new: Any) -> str:
     return next((f": {b.strip()!r}, kept {a.strip()!r}" for a, b in pairs if a != b), ": its length")
 
 
+def without_pictures(html: str) -> tuple[str, list[str]]:
+    """Gives a text without the pictures in it, and the pictures."""
+    inside = r"(?<=data:image/png;base64,)[A-Za-z0-9+/=]+"
+    return re.sub(inside, "", html), re.findall(inside, html)
+
+
 def same_maker(*pictures: str) -> bool:
     """Whether pictures were made by the same version of matplotlib: only then are they the same bit by bit."""
-    makers = {re.search(rb"Software\x00([^\x00]*?),", base64.b64decode(_text(p))) for p in pictures}
+    makers = {re.search(rb"Software\x00([^\x00]*?),", base64.b64decode(picture)) for picture in pictures}
     return len({maker and maker.group(1) for maker in makers}) == 1
 
 
-def run(name: str, folder: Path | None = None) -> Notebook:
-    """Executes a notebook as its source says, in a folder of its own, and gives it stripped."""
+def run(name: str, folder: Path | None = None, times: int = 1) -> Notebook:
+    """Executes a notebook as its source says, in a folder of its own, and gives it stripped, as it was the last time."""
     if folder is None:
         with tempfile.TemporaryDirectory() as scratch:
-            return run(name, Path(scratch))
+            return run(name, Path(scratch), times)
     place = folder / "notebooks"
     place.mkdir(parents=True, exist_ok=True)
-    return stripped(execute(from_source(name), place))
+    for _ in range(times):
+        notebook = stripped(execute(from_source(name), place))
+    return notebook
 
 
 def build(name: str) -> None:
     """Makes a notebook of its source; cells whose source is as before keep their outputs."""
     notebook, old = from_source(name), committed(name)
     known = {cell.source: cell for cell in old.cells if cell.cell_type == "code"} if old else {}
+    if old:
+        notebook.metadata = old.metadata
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source in known:
             cell.outputs = known[cell.source].outputs
@@ -198,6 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("what", choices=["build", "run", "check"])
     parser.add_argument("names", nargs="*", help="default: all")
     parser.add_argument("--run", action="store_true", help="check: execute them too")
+    parser.add_argument("--record", action="store_true", help="run: record anew what varies, too")
     given = parser.parse_intermixed_args(arguments)
     os.environ.setdefault("MESHLAB_APPROVE", "embedded")
     wrong = 0
@@ -206,7 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.what == "build":
             build(name)
         elif given.what == "run":
-            write(name, run(name))
+            write(name, run(name, times=2) if given.record else with_record(run(name), committed(name)))
         else:
             kept = committed(name)
             now = run(name) if given.run else None

@@ -23,7 +23,6 @@
 # Nothing here touches a live system: everything is computed from the design.
 
 # %%
-# %matplotlib inline
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,10 +32,12 @@ from meshlab import reference
 from meshlab.model import Distribution
 from meshlab.model.spec import data_file
 from meshlab.planning import fits, latency
-from meshlab.planning.report import answers, capacity_plan
+from meshlab.planning.report import STEPS, answers, capacity_plan
 from meshlab.simulate import load_scenario, simulate
 from meshlab.views import tables
+from meshlab.views.pictures import Picture
 from meshlab.views.plots import plan_figures
+from meshlab.views.progress import Progress
 from meshlab.views.topology.plot import plot_topology
 
 # %% [markdown]
@@ -46,7 +47,7 @@ from meshlab.views.topology.plot import plot_topology
 
 # %%
 cluster = reference()
-plot_topology(cluster)
+Picture(plot_topology(cluster), "The reference cluster: two sites, six machines, their quorums and the mesh")
 
 # %% [markdown]
 # ## The answer in short
@@ -54,7 +55,8 @@ plot_topology(cluster)
 # All models, asked once, for the next 24 months. Each row is taken apart below.
 
 # %%
-found = answers(cluster)
+with Progress("asking every model", STEPS) as bar:
+    found = answers(cluster, tick=bar.tick)
 plan = capacity_plan(found)
 tables.plan_table(plan, "Question by question")
 
@@ -77,7 +79,7 @@ tables.findings(found.findings)
 # gives.
 
 # %%
-display(plan_figures.availability_figure(found))
+display(Picture(plan_figures.availability_figure(found)))
 tables.plan_table(plan, "Expected downtime")
 
 # %% [markdown]
@@ -103,7 +105,7 @@ failures
 # Each kind of request is a way through the cluster, hop by hop; the bars say where its time goes.
 
 # %%
-display(plan_figures.latency_figure(found))
+display(Picture(plan_figures.latency_figure(found)))
 tables.plan_table(plan, "Each kind of request")
 
 # %% [markdown]
@@ -132,7 +134,7 @@ tables.requests(latency.latency(far, request, samples=5_000) for request in ("et
 tables.plan_table(plan, "What each machine")
 
 # %%
-display(plan_figures.runout_figure(found))
+display(Picture(plan_figures.runout_figure(found)))
 tables.plan_table(plan, "When each resource")
 
 # %% [markdown]
@@ -154,7 +156,7 @@ tables.plan_table(plan, "From the outage")
 # ## What does it cost?
 
 # %%
-display(plan_figures.cost_figure(found))
+display(Picture(plan_figures.cost_figure(found)))
 tables.plan_table(plan, "The bill")
 
 # %% [markdown]
@@ -179,8 +181,9 @@ whatif
 
 # %%
 whatif.turn(growth=2.0, load=400.0)
-print(whatif)
+said = whatif.said_in_full()
 whatif.reset()
+tables.Prose([said])
 
 # %% [markdown]
 # ## What happens in time?
@@ -200,11 +203,8 @@ scenarios
 # %%
 from meshlab.views.plots.timeline import plot_timeline
 
-plot_timeline(
-    scenarios.prediction.typical(),
-    topology=cluster,
-    title="A rolling reboot of the masters: who is away when?",
-)
+title = f"{scenarios.chosen}: who is away when?"
+Picture(plot_timeline(scenarios.prediction.typical(), topology=cluster, title=title, zoom=True))
 
 # %% [markdown]
 # etcd and the API hardly notice. **Vault goes down for half an hour in a planned maintenance**: each rebooted pod
@@ -221,8 +221,7 @@ etcd, vault = advise(cluster, {"master-2"})
 tables.ways_out(etcd)
 
 # %%
-for rule in etcd.prohibitions:
-    print(f"Do not {rule.what}: {rule.why}.")
+tables.Prose(f"Do not {rule.what}: {rule.why}." for rule in etcd.prohibitions)
 
 # %% [markdown]
 # ## What would a change buy?
@@ -250,7 +249,8 @@ tables.room(fit for fit in fits(beside) if not fit.fits)
 # %%
 fourth = replace(cluster.machine("worker-3"), name="worker-4", address="10.40.0.14")
 second = unsealed.with_component(fourth).with_component(replace(tron, machines=("worker-3", "worker-4")))
-both = replace(found, changed={"KMS seal, second Tron": answers(second)})
+with Progress("asking every model of the changed design", STEPS) as bar:
+    both = replace(found, changed={"KMS seal, second Tron": answers(second, tick=bar.tick)})
 tables.plan_table(capacity_plan(both), "The same questions")
 
 # %% [markdown]
@@ -268,11 +268,12 @@ from meshlab.views.plots.front import front_figure
 
 choices = ["masters=3,5", "zones=1,3", "spare-workers=0,1", "tor=shared,own", "chain-replicas=1,2"]
 roomy = cluster.with_component(replace(cluster.machine("worker-1"), memory=768 * 2.0**30))
-searched = explore(roomy, choices, samples=1000)
-front_figure(searched)
+with Progress("measuring the designs") as bar:
+    searched = explore(roomy, choices, samples=1000, progress=bar.at)
+Picture(front_figure(searched))
 
 # %%
-print("\n".join([*advice(searched.recommendation), *rejections(searched)]))
+tables.Prose([*advice(searched.recommendation), *rejections(searched)])
 
 # %% [markdown]
 # A spare server takes over from any of the three. Second replicas would do more, but they double what leaves the
@@ -284,13 +285,17 @@ print("\n".join([*advice(searched.recommendation), *rejections(searched)]))
 # what; estimates are marked as such. From a terminal: `meshlab report data/reference.yaml -o plan.html`.
 
 # %%
+from meshlab.views.links import Links
 from meshlab.views.plots.plan_files import write_plan
 
 out = Path("../out")
 out.mkdir(exist_ok=True)
-for name in ("decision.html", "decision.md"):
-    written = write_plan(both, out / name, design="reference.yaml", exploration=searched)
-    print(f"{written.files[0]}: {written.numbers} numbers, {len(written.report.sources)} sources")
+written = []
+with Progress("writing the plan", 2) as bar:
+    for name in ("decision.html", "decision.md"):
+        written.append(write_plan(both, out / name, design="reference.yaml", exploration=searched))
+        bar.tick()
+Links((w.files[0], f"{w.numbers} numbers, {len(w.report.sources)} sources") for w in written)
 
 # %% [markdown]
 # ## Conclusion

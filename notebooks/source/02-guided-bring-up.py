@@ -24,7 +24,6 @@
 # applied twice. The work is done by a process of its own. If this kernel dies, you lose the picture and not the run.
 
 # %%
-# %matplotlib inline
 from meshlab import reference
 from meshlab.emulate.lifecycle import state_dir, supervisor_pid, up
 from meshlab.live.target import Target
@@ -33,6 +32,7 @@ from meshlab.provision.bringup import plan_bringup
 from meshlab.provision.plan.preview import preview
 from meshlab.views import tables
 from meshlab.views.panels.bringup import BringUpPanel
+from meshlab.views.pictures import Picture
 from meshlab.views.plots.timeline import plot_timeline
 
 # %% [markdown]
@@ -45,7 +45,7 @@ cluster = reference()
 if supervisor_pid(state_dir()) is None:
     up(data_file("reference.yaml"))
 target = Target.embedded()
-print("target:", target.name, "- real systems:", target.real)
+tables.Prose([f"Target: {target.name}. Real systems: {'yes' if target.real else 'no'}."])
 
 # %% [markdown]
 # ## What: the plan
@@ -55,23 +55,26 @@ print("target:", target.name, "- real systems:", target.real)
 # %%
 panel = BringUpPanel(plan_bringup(cluster, target), cluster, target)
 plan = panel.plan
-tables.plan(plan)
+tables.plan_in_short(plan)
 
 # %% [markdown]
+# All the steps stand in the panel below; `tables.plan(plan)` gives them as one table, with their reasons.
+#
 # Every step says why it is there and what it does to the cluster. A few are done once in the cluster's life and
 # never retried blindly; this is the first of them.
 
 # %%
-print(preview(plan, next(step for step in plan if step.irreversible)))
+first = next(step for step in plan if step.irreversible)
+tables.Prose(preview(plan, first).splitlines())
 
 # %% [markdown]
 # ## Do it
 #
-# Choose steps under *preview step* and read what the model says each one changes. Then type the words that the field
+# Click a step (or walk the list with the arrow keys) and read what the model says it changes. Then type the words that the field
 # *approval* asks for (they are bound to this very plan) and press **Apply**. **Hold** starts nothing more and lets
 # what is in flight finish; **Resume** goes on. It takes a minute or two.
 
-# %%
+# %% tags=["varies"]
 panel
 
 # %% [markdown]
@@ -80,10 +83,10 @@ panel
 # %%
 run = panel.result()
 claims = run.results()["verify/claims"]
-tables.claims(claims)
+tables.Prose([claims["said"]])
 
 # %% [markdown]
-# Nothing of that is taken on trust: what was measured for each claim is this.
+# Nothing of that is taken on trust: here is each claim, with what was measured for it.
 
 # %% tags=["varies"]
 tables.claims(claims, measured=True)
@@ -97,7 +100,7 @@ tables.claims(claims, measured=True)
 tables.built(plan, run.steps())
 
 # %% tags=["varies"]
-plot_timeline(run.timeline(), topology=cluster, title="How did the bring-up go?")
+Picture(plot_timeline(run.timeline(), topology=cluster, title="How did the bring-up go?"))
 
 # %% [markdown]
 # ## What to do next

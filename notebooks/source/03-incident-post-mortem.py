@@ -22,7 +22,6 @@
 # histories agree with what was seen.
 
 # %%
-# %matplotlib inline
 from pathlib import Path
 
 from meshlab import reference
@@ -32,10 +31,13 @@ from meshlab.live.target import Target
 from meshlab.model.spec import data_file
 from meshlab.provision.bringup import plan_bringup
 from meshlab.views import tables
+from meshlab.views.links import Links
 from meshlab.views.panels.breaking import BreakPanel
 from meshlab.views.panels.bringup import BringUpPanel
 from meshlab.views.panels.incident import IncidentPanel
+from meshlab.views.pictures import Picture
 from meshlab.views.plots.report_figures import write_report
+from meshlab.views.progress import Progress
 
 # %% [markdown]
 # ## What should a lost master look like?
@@ -54,9 +56,8 @@ expected = simulate(cluster, lost, replicates=50, parameters=Parameters.embedded
 tables.outlooks(expected)
 
 # %%
-plot_timeline(
-    expected.typical(), topology=cluster, title="A lost master: who should be away, and for how long?"
-)
+title = "lose-master: who should be away, and for how long?"
+Picture(plot_timeline(expected.typical(), topology=cluster, title=title, zoom=True))
 
 # %% [markdown]
 # etcd elects within two seconds and Vault within a quarter of a minute; the chain nodes should notice nothing.
@@ -83,9 +84,9 @@ if not breaking.recorded:
 # ## Break it, and watch
 #
 # The button watches the cluster through its ordinary interfaces for 75 seconds. After the first ten, master-1 loses
-# its power: no goodbye, only silence.
+# its power: no goodbye, only silence. (Or choose something else to break.) Each incident gets a folder of its own.
 
-# %%
+# %% tags=["varies"]
 breaking
 
 # %%
@@ -98,8 +99,9 @@ incident_folder = breaking.result()
 # nothing here was told who broke it.
 
 # %%
-found = post_mortem(incident_folder, seed=0)
-print("most likely:", " and ".join(found.explanation.best.components))
+with Progress("simulating every fault that could have done it") as bar:
+    found = post_mortem(incident_folder, seed=0, progress=bar.at)
+tables.Prose(["Most likely: " + " and ".join(found.explanation.best.components)])
 
 # %% tags=["varies"]
 tables.causes(found.explanation)
@@ -110,7 +112,7 @@ tables.causes(found.explanation)
 # Move the slider, or jump to a moment where something changed. *Predicted* is a typical history of the most likely
 # cause.
 
-# %%
+# %% tags=["varies"]
 IncidentPanel(cluster, found.incident.timeline, found.replay.predicted)
 
 # %% [markdown]
@@ -128,8 +130,15 @@ tables.outages(found.replay.outages)
 # For those who were not there: self-contained, every sentence with the lines it rests on.
 
 # %%
-written = write_report(found.report, folder)
-print(*(path.name for path in (written.html, written.markdown, written.timeline, written.outages)))
+written = write_report(found.report, incident_folder)
+Links(
+    [
+        (written.html, "the report, one page that needs nothing else"),
+        (written.markdown, "the same as Markdown"),
+        (written.timeline, "predicted above observed"),
+        (written.outages, "how long each service was away"),
+    ]
+)
 
 # %% [markdown]
 # ## What to change

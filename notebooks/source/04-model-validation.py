@@ -23,14 +23,21 @@
 # what goes into the model is what was set, and what was measured *beforehand* (a synchronous write, a round trip).
 
 # %%
-# %matplotlib inline
 from meshlab.validation.stored import compared, goals
 from meshlab.views import tables
 from meshlab.views.panels.validation import ValidationPanel
+from meshlab.views.pictures import Picture
 
 cells = compared()
 real_faults = sum(d["real"]["n"] for d in cells.values() if d["setting"]["measure"] != "commit")
-print(f"{len(cells)} cells, {real_faults} real faults")
+timed = len(ValidationPanel(cells).documents)
+tables.Prose(
+    [
+        f"{len(cells)} cells with {real_faults:,} real faults",
+        f"{timed} of them have times to compare, and can be looked at below; in the others nobody has to "
+        "be elected, and nobody was",
+    ]
+)
 
 # %% [markdown]
 # ## Was it good enough?
@@ -53,7 +60,7 @@ tables.targets(goals(cells))
 
 # %%
 panel = ValidationPanel(cells, "etcd-3-kill-leadership-100-1000-delay0")
-panel.figure()
+Picture(panel.figure())
 
 # %% [markdown]
 # ## What a user of the API sees of it
@@ -64,11 +71,11 @@ panel.figure()
 
 # %%
 panel.choose("api-3-kill-outage-100-1000-delay0-timeout10-kube-apiserver", "outage_ms")
-panel.figure()
+Picture(panel.figure())
 
 # %%
 panel.choose("api-3-kill-outage-100-1000-delay0-timeout10-kube-apiserver", "read_outage_ms")
-panel.figure()
+Picture(panel.figure())
 
 # %% [markdown]
 # ## The mesh after a long cut
@@ -78,7 +85,7 @@ panel.figure()
 
 # %%
 panel.choose("mesh-partition-200s-delay0", "back_ms")
-panel.figure()
+Picture(panel.figure())
 
 # %% [markdown]
 # ## Where it is wrong
@@ -88,7 +95,7 @@ panel.figure()
 
 # %%
 panel.choose("etcd-3-commit-64-100-1000-delay0", "latency_ms")
-panel.figure()
+Picture(panel.figure())
 
 # %% [markdown]
 # ## Look at any cell yourself
@@ -111,7 +118,8 @@ mine = await quick_run()
 tables.held(checks(mine))
 
 # %% tags=["varies"]
-print("until there was a new leader, ms:", *mine["real"]["leader_after_ms"])
+took = ", ".join(f"{ms:,.0f} ms" for ms in mine["real"]["leader_after_ms"])
+tables.Prose([f"Until there was a new leader: {took}"])
 
 # %% [markdown]
 # ## What to do with this

@@ -25,5 +25,7 @@ def test_every_design_is_drawn_at_its_bill_and_its_downtime() -> None:
     }
     assert len(drawn) == len(found.designs) == 4
     assert np.array(sorted(drawn)) == pytest.approx(np.array(sorted(wanted)), abs=0.002)
-    assert [text.get_text() for text in ax.texts] == ["today", "spare-workers=1 (recommended)"]
+    named = [text.get_text() for text in ax.texts]
+    assert named[:2] == ["today", "spare-workers=1 (recommended)"] and len(named) <= 4
+    assert "recommended" in [text.get_text() for text in ax.get_legend().get_texts()]
     assert ax.get_title(loc="left") == "What to build: spare-workers=1"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "provision"))
 from fake_world import CANARY, World, plan_of, quick_target, small_plan, step
 from ipywidgets import Widget
 
+from meshlab.incident.record import ABOUT, Incident
 from meshlab.live.target import Target
 from meshlab.model import Interval, Lane, MeshlabError, State, Timeline, Topology
 from meshlab.model.spec import data_file, reference
@@ -21,11 +26,13 @@ from meshlab.provision.cluster.records import Outcome
 from meshlab.provision.plan.plan import Plan
 from meshlab.provision.plan.step import Effect
 from meshlab.views.panels.breaking import BreakPanel
-from meshlab.views.panels.bringup import STEP_MARKS, BringUpPanel
+from meshlab.views.panels.bringup import BringUpPanel
 from meshlab.views.panels.failures import FailurePanel
 from meshlab.views.panels.incident import IncidentPanel
 from meshlab.views.panels.parts.gate import NotYet
+from meshlab.views.panels.parts.panel import STALE
 from meshlab.views.panels.parts.step_preview import Consequences, preview_html
+from meshlab.views.panels.parts.steps import STEP_MARKS
 from meshlab.views.panels.scenarios import ScenarioPanel
 from own_time import PATIENCE_S, until
 
@@ -99,7 +106,9 @@ def test_the_right_words_apply_and_every_step_gets_done(
     assert set(panel.steps.values()) == {"done"}
     assert panel._bar.value == panel._bar.max == len(plan)
     assert panel._status.value.count("Done and verified; 4 of 4 steps") == 1
-    assert f"{STEP_MARKS['done']} done" in panel._table.value
+    assert f"{STEP_MARKS['done']} done" in panel.html() and "waiting" not in panel.html()
+    assert panel._steps.stands == panel.steps
+    assert panel._typed.value == "" and "type:" not in panel._ask.value
     assert panel._hold.disabled and panel._resume.disabled and panel._apply.disabled
 
 
@@ -171,24 +180,79 @@ def test_hold_is_in_the_journal_and_outlives_the_panel(
     assert world.created("two") == 1
 
 
-def test_the_hold_command_for_a_shell_holds(world: World, cluster: Topology, target: Target) -> None:
-    import subprocess
-
-    from meshlab.provision.cluster.journal import Journal
-    from meshlab.provision.cluster.workspace import Workspace
-
-    target.directory.mkdir(parents=True, exist_ok=True)
-    target.save(target.directory / "target.json")
+def test_the_hold_command_is_there_while_a_run_is_and_short(
+    world: World, cluster: Topology, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = plan_of(step(world.path, "one", "slow"), step(world.path, "two", "named", "one"))
     panel = panel_of(plan, cluster, target)
+    assert panel.hold_command() == "" and "hold" not in panel.advice()
     panel.apply(phrase(plan))
-    command = panel.hold_command().replace("python ", f"{sys.executable} ", 1)
-    assert subprocess.run(command, shell=True, check=False).returncode == 0
-    with Journal(Workspace.of(target, plan.cluster).journal) as journal:
-        assert journal.held
+    assert panel.hold_command() == f"meshlab hold {cluster.origin}"
+    assert panel.hold_command() in panel.advice()
     (world.path / "gate").touch()
-    panel.resume()
-    panel.run.wait()
+    done(panel, monkeypatch)
+    assert panel.hold_command() == ""
+
+
+def test_every_panel_that_dies_says_what_helps(world: World, cluster: Topology, target: Target) -> None:
+    """The cell alone knows no name of the cells above it; a page that lost its way is mended by a reload."""
+    for panel in (FailurePanel(cluster), panel_of(small_plan(world.path), cluster, target)):
+        assert "Reload the page" in panel.advice() and "Run All Above" in panel.advice()
+
+
+def test_the_words_to_type_stay_in_sight_until_they_are_not_needed(
+    world: World, cluster: Topology, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = small_plan(world.path)
+    panel = panel_of(plan, cluster, target)
+    panel.widget()
+    panel._typed.value = "yes"
+    panel._apply.click()
+    assert f"To approve this plan, type: <code>{phrase(plan)}</code>" in panel._ask.value
+    panel._typed.value = phrase(plan)
+    panel._apply.click()
+    assert panel._typed.value == "" and "type exactly" not in panel._status.value
+    assert f"Approved: <code>{phrase(plan)}</code>" in panel._ask.value
+    done(panel, monkeypatch)
+
+
+def test_what_grows_stands_below_what_is_pressed(world: World, cluster: Topology, target: Target) -> None:
+    panel = panel_of(small_plan(world.path), cluster, target)
+    children = list(panel.widget().children)
+    controls = next(k for k, child in enumerate(children) if panel._hold in getattr(child, "children", ()))
+    assert controls < children.index(panel._status)
+
+
+def test_choosing_a_step_in_the_list_previews_it(world: World, cluster: Topology, target: Target) -> None:
+    plan = small_plan(world.path)
+    panel = panel_of(plan, cluster, target)
+    panel.widget()
+    for one in plan:
+        panel._steps.chosen = one.id
+        assert one.id in panel._preview.value
+
+
+def test_a_machine_is_previewed_with_type_image_disk_and_address(cluster: Topology, world: World) -> None:
+    account = step(world.path, "aws/preflight", "named", settings={"talos": "1.11.0"})
+    template = step(
+        world.path,
+        "aws/launch-template",
+        "named",
+        "aws/preflight",
+        settings={"instance_type": "m6i.xlarge", "volume_gib": 50},
+    )
+    launch = step(
+        world.path,
+        "aws/master-1",
+        "named",
+        "aws/launch-template",
+        settings={"machine": "master-1", "address": "10.20.1.11"},
+    )
+    plan = plan_of(account, template, launch)
+    told = preview_html(plan, launch, Consequences(plan, cluster), cluster)
+    for wanted in ("type: m6i.xlarge", "image: Talos: 1.11.0", "disk, GiB: 50", "address: 10.20.1.11"):
+        assert wanted in told
+    assert told.index("costs") < told.index("effect on the model")
 
 
 def test_cells_below_wait_for_the_panel(world: World, cluster: Topology, target: Target) -> None:
@@ -276,6 +340,39 @@ def test_the_slider_shows_the_states_of_that_moment(cluster: Topology) -> None:
     panel._slider.value = 11.0
     assert "◇ no-leader" in panel._table.value and "master-1 is silent" in panel._table.value
     assert ("12 s: etcd degraded", 12.0) in panel.moments()
+    assert panel.settle()
+    assert 'alt="At 11 s: etcd ◇ no-leader"' in panel._image.value
+
+
+def test_the_map_follows_the_slider_and_is_marked_until_it_has(
+    cluster: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = Lane("etcd")
+    lane.at(10.0, State.NO_LEADER)
+    panel = IncidentPanel(cluster, Timeline("observed", 60.0, tuple(lane.until(60.0))))
+    panel.widget()
+    assert panel.settle()
+    begun, gate, drawn, draw = threading.Event(), threading.Event(), [], panel._draw
+
+    def slow(time: float) -> str:
+        drawn.append(time)
+        begun.set()
+        assert gate.wait(60)
+        return draw(time)
+
+    panel._pictures._draw = slow
+    panel._slider.value = 5.0
+    assert begun.wait(60)
+    for time in (8.0, 11.0, 12.5):
+        panel._slider.value = time
+        assert f"At {time:g} s" in panel._table.value
+        assert STALE in panel._image._dom_classes
+    gate.set()
+    assert panel.settle()
+    assert drawn == [5.0, 12.5]
+    assert STALE not in panel._image._dom_classes and 'alt="At 12.5 s' in panel._image.value
+    where = [re.search(r"left:([\d.]+)%", line) for line in (panel._now.value, panel._drawn.line(12.0))]
+    assert all(where) and float(where[0].group(1)) > float(where[1].group(1))
 
 
 def test_a_chosen_scenario_is_simulated_and_the_same_choice_gives_the_same_table(cluster: Topology) -> None:
@@ -303,8 +400,97 @@ def test_without_a_recorded_incident_the_cells_below_say_what_to_press(
         panel.result()
 
 
+def recorded(folder: Path) -> bytes:
+    """Puts a small incident into a folder and gives what stands in its file."""
+    lane = Lane("etcd")
+    lane.at(10.0, State.NO_LEADER, "master-1 is silent")
+    lane.at(12.0, State.UP, "master-2 leads")
+    Incident("small", reference(), Timeline("observed", 60.0, tuple(lane.until(60.0)))).save(folder)
+    return (folder / ABOUT).read_bytes()
+
+
+def test_a_new_incident_gets_a_folder_of_its_own_and_the_recorded_one_stays(
+    cluster: Topology, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "incident"
+    before = recorded(first)
+    watched: list[Path] = []
+
+    def watch(topology: Topology, target: Target, folder: Path, **_: object) -> None:
+        watched.append(folder)
+        recorded(folder)
+
+    monkeypatch.setattr("meshlab.incident.watch.watch", watch)
+    panel = BreakPanel(cluster, target, first)
+    assert panel.recorded and panel.result() == first
+    panel.widget()
+    assert "gets the folder incident-2" in panel._status.value
+    for count in (2, 3):
+        panel._button.click()
+        if panel._worker is not None:
+            panel._worker.join(60)
+        assert watched[-1] == panel.result() == tmp_path / f"incident-{count}"
+    assert (first / ABOUT).read_bytes() == before
+
+
+def test_what_heal_did_is_said(
+    cluster: Topology, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = BreakPanel(cluster, target, tmp_path / "incident")
+    asked: list[dict[str, object]] = []
+
+    def fault(body: dict[str, object]) -> str:
+        asked.append(body)
+        return "healed: master-1 lost power"
+
+    monkeypatch.setattr(panel, "_fault", fault)
+    panel.widget()
+    heal = panel._whole.children[1].children[2]
+    heal.click()
+    assert asked == [{"fault": "heal"}]
+    assert "● healed: master-1 lost power" in panel._status.value
+    assert "sealed" in panel._status.value and "meshlab drift" in panel._status.value
+
+
+def test_more_can_be_broken_than_a_machine(
+    cluster: Topology, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = BreakPanel(cluster, target, tmp_path / "incident", calm=1.0)
+    panel.widget()
+    panel._choice.value = next(
+        blow for blow in panel.blows if blow.title == "the way us-east-1 - dc-1 is cut"
+    )
+    assert panel._button.description == "Watch, and cut us-east-1 - dc-1"
+    dealt: list[dict[str, object]] = []
+    monkeypatch.setattr(panel, "_fault", lambda body: dealt.append(body) or "cut")
+
+    def watch(topology: Topology, target: Target, folder: Path, *, progress: Any, **_: object) -> None:
+        for now in (0.5, 1.5, 2.5):
+            progress(now, 3.0, "")
+        recorded(folder)
+
+    monkeypatch.setattr("meshlab.incident.watch.watch", watch)
+    panel.start()
+    if panel._worker is not None:
+        panel._worker.join(60)
+    assert dealt == [{"fault": "partition", "a": "us-east-1", "b": "dc-1"}]
+
+
+def test_a_saved_notebook_tells_the_story_without_a_kernel(
+    world: World, cluster: Topology, target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = done(panel_of(small_plan(world.path), cluster, target), monkeypatch)
+    assert run._repr_mimebundle_()["text/html"].count("● done") == 4
+    recorded(tmp_path / "incident")
+    seen = Timeline.from_dict(json.loads((tmp_path / "incident" / "timeline.json").read_text()))
+    broken = BreakPanel(cluster, target, tmp_path / "incident")._repr_mimebundle_()["text/html"]
+    assert 'alt="Swim lanes of what was observed" src="data:image/png;base64,' in broken
+    told = IncidentPanel(cluster, seen)._repr_mimebundle_()["text/html"]
+    assert "<img" in told and "◇ no-leader" in told and "master-1 is silent" in told
+
+
 def test_a_gate_stops_a_notebook_with_one_line() -> None:
-    assert NotYet("press Apply")._render_traceback_() == ["⏸ press Apply"]
+    assert NotYet("press Apply")._render_traceback_() == ["○ press Apply"]
 
 
 def test_every_step_state_has_its_own_shape() -> None:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import matplotlib
 import pytest
+from matplotlib.colors import to_rgba
 
 from meshlab.model import Estimate, Event, Interval, Lane, State, Timeline
 from meshlab.model.spec import reference
-from meshlab.views.plots.timeline import LETTERS, default_lanes, plot_outages, plot_timeline
+from meshlab.model.timeline import NOT_THERE_YET
+from meshlab.views.plots.outages import plot_outages
+from meshlab.views.plots.time_axis import busy_span
+from meshlab.views.plots.timeline import LETTERS, default_lanes, plot_timeline
+from meshlab.views.style import STATES
 
 matplotlib.use("Agg")
 
@@ -111,3 +116,55 @@ def test_outages_show_the_interval_and_what_was_observed_for_services_of_either(
     assert bar.get_x() == pytest.approx(0.9)
     assert bar.get_width() == pytest.approx(1.2)
     assert words(figure) == ["1.5 s", "0 s"]
+
+
+def long_ago(*changes: tuple[float, State], horizon: float = 1800.0) -> Timeline:
+    etcd = Lane("etcd")
+    for time, state in changes:
+        etcd.at(time, state)
+    return Timeline("predicted", horizon, (*etcd.until(horizon), *Lane("solana").until(horizon)))
+
+
+def test_a_zoomed_picture_shows_the_seconds_that_matter_and_says_what_it_leaves_out():
+    """1.3 s in half an hour could not be seen."""
+    timeline = long_ago(
+        (300.0, State.NO_LEADER), (301.3, State.UP), (400.0, State.DEGRADED), (412.0, State.UP)
+    )
+    (axes,) = plot_timeline(timeline, zoom=True).axes
+    start, end = axes.get_xlim()
+    assert 280 < start < 300 and 412 < end < 440
+    assert "of 30 min, nothing changes outside" in axes.get_xlabel()
+
+
+def test_a_history_in_which_things_happen_all_the_time_is_shown_whole():
+    timeline = long_ago((100.0, State.NO_LEADER), (1700.0, State.UP))
+    (axes,) = plot_timeline(timeline, zoom=True).axes
+    assert axes.get_xlim() == (0.0, 1800.0) and "zoomed" not in axes.get_xlabel()
+
+
+def test_one_moment_is_shown_with_something_around_it():
+    start, end = busy_span([long_ago((900.0, State.DOWN))], ["etcd"])
+    assert start < 850 and end > 950
+
+
+def test_what_was_not_made_yet_does_not_look_like_a_failure():
+    master = Lane("master-1", State.DOWN, NOT_THERE_YET)
+    master.at(20.0, State.BOOTING)
+    master.at(40.0, State.UP)
+    figure = plot_timeline(Timeline("executed", 60.0, tuple(master.until(60.0))))
+    (axes,) = figure.axes
+    told = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert NOT_THERE_YET in told and not any(text.startswith("down") for text in told)
+    assert NOT_THERE_YET in words(figure)
+    maroon = to_rgba(STATES[State.DOWN].colour)
+    assert maroon not in [patch.get_facecolor() for patch in axes.patches]
+
+
+def test_the_names_of_faults_do_not_run_into_each_other():
+    texts = {300.0 * k: f"master-{k} is restarted at {5 * k} min" for k in (1, 2, 3)}
+    faults = tuple(Event(time, text.split()[0], text, "fault") for time, text in texts.items())
+    timeline = Timeline("predicted", 3600.0, tuple(Lane("etcd").until(3600.0)), faults)
+    figure = plot_timeline(timeline)
+    figure.canvas.draw()
+    boxes = [t.get_window_extent() for t in figure.axes[0].texts if "▼" in t.get_text()]
+    assert boxes and not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from meshlab.planning.latency import latency
 from meshlab.planning.report import Answers, answers
 from meshlab.planning.report.document import plain
 from meshlab.planning.report.words import money, years
-from meshlab.views.panels.failures import STALE, FailurePanel
+from meshlab.views.panels.failures import FailurePanel
 from meshlab.views.panels.parts.bars import interval_bar
 from meshlab.views.panels.parts.later import Later
 from meshlab.views.panels.parts.whatif_tables import mark, words
+from meshlab.views.panels.parts.panel import STALE
+from meshlab.views.panels.parts.whatif_tables import answer_html, mark, words
 from meshlab.views.panels.whatif import WhatIfPanel
 from meshlab.views.plots.plan_figures import KINDS, plan_figures
 from meshlab.views.plots.plan_files import write_plan
@@ -95,7 +98,7 @@ def test_sliders_stand_where_a_cell_turned_them(cluster: Topology) -> None:
     assert panel.change.growth == 8.0
     panel.reset()
     assert [slider.value for slider in panel._sliders] == [1.0, 24, 0.0, pytest.approx(4.0), 0]
-    assert panel._shown.value == panel.html() and panel.answer == panel.base
+    assert panel._shown.value == answer_html(panel.base, panel.base) and panel.answer == panel.base
 
 
 def test_a_slider_is_answered_at_once(cluster: Topology) -> None:
@@ -185,7 +188,47 @@ def test_what_cannot_be_written_is_told_in_the_panel(
     panel = WhatIfPanel(cluster, tmp_path / "taken" / "out")
     panel.widget()
     panel._export()
+    panel._writer.join(60)
+    assert not panel._save.disabled
     assert 'role="alert"' in panel._status.value and "not written" in panel._status.value
+
+
+def test_an_export_leaves_the_sliders_alone_and_ends_in_links(
+    cluster: Topology, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = WhatIfPanel(cluster, tmp_path / "out", design="reference.yaml")
+    panel.widget()
+    gate, begun = threading.Event(), threading.Event()
+    export = panel.export
+
+    def held(samples: int = 200, tick: Callable[[], None] = lambda: None) -> object:
+        tick()
+        begun.set()
+        assert gate.wait(60)
+        return export(200, tick)
+
+    monkeypatch.setattr(panel, "export", held)
+    panel._export()
+    assert begun.wait(60)
+    assert "<progress" in panel._status.value and panel._save.disabled
+    panel._sliders[0].value = 2.0
+    assert panel.change.growth == 2.0
+    gate.set()
+    panel._writer.join(120)
+    for name in ("capacity-plan.html", "capacity-plan.md"):
+        assert re.search(f'<a href="[^"]*{re.escape(name)}"', panel._status.value)
+    assert not panel._save.disabled
+
+
+def test_a_mark_and_its_first_sentence_say_the_same(cluster: Topology) -> None:
+    """A first user read "✖ Everything fits."."""
+    panel = WhatIfPanel(cluster)
+    for turned in ({"load": 600.0}, {"growth": 5.0, "load": 0.0}, {"growth": 1.0}):
+        panel.turn(**turned)
+        said, sign = words(panel.answer), mark(panel.answer)
+        assert (sign == "✖") == (not said.startswith("Everything fits.")), (sign, said)
+    panel.turn(load=600.0)
+    assert words(panel.answer).startswith("Too slow: chain-rpc saturates")
 
 
 def test_a_plan_goes_to_html_or_markdown_only(found: Answers, tmp_path: Path) -> None:

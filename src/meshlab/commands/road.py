@@ -41,7 +41,8 @@ def lab(
 ) -> None:
     """Opens JupyterLab on the notebooks. Example: `meshlab lab`, `meshlab lab notebooks --port 8899 --no-browser`
 
-    What it does not know is passed on to JupyterLab. As root (in a container) JupyterLab wants `--allow-root` said.
+    It serves the folder above the notebooks: what they write stands in `out/` there, and their links lead to it. What
+    it does not know is passed on to JupyterLab. As root (in a container) JupyterLab wants `--allow-root` said.
     """
     given = list(context.args)
     if str(notebooks).startswith("-"):  # an option of JupyterLab where the folder was left out
@@ -56,7 +57,21 @@ def lab(
             "JupyterLab does not run as root unless told so: meshlab lab --allow-root (whoever reaches its port acts as"
             " root then), or run it as another user"
         )
-    command = [sys.executable, "-m", "jupyterlab", *QUIET, *given, str(notebooks)]
+    command = lab_command(notebooks, given)
     if as_json:
         print(json.dumps({"command": command}))
     raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def lab_command(notebooks: Path, given: list[str]) -> list[str]:
+    """Gives the command that serves a folder of notebooks together with what stands beside it."""
+    folder = notebooks.resolve()
+    return [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        *QUIET,
+        f"--ServerApp.root_dir={folder.parent}",
+        f"--LabApp.default_url=/lab/tree/{folder.name}",
+        *given,
+    ]

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 Origin = Literal["predicted", "planned", "executed", "observed"]
 
 
+NOT_THERE_YET = "not there yet"
+"""The cause of a component's first state where it was not made yet: it is not up, and nothing is wrong with it."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """A stretch of one state: from `start` (included) to `end` (not), in seconds from the timeline's zero.

@@ -128,4 +128,11 @@ def target(title: str, results: list[Result]) -> tuple[str, str, str, str]:
     missed = [r for r in results if not r[2]]
     worst = max(missed or results, key=lambda r: r[1])
     reached = f"{len(results) - len(missed)} of {len(results)}"
-    return title, str(len(results)), reached, f"{worst[1]:.3g} ({worst[0]})"
+    return title, str(len(results)), reached, f"{_worst(title, worst[1])} ({worst[0]})"
+
+
+def _worst(title: str, value: float) -> str:
+    """A value in the unit of its target: an error in per cent, a share of the kills, a distance of two curves."""
+    if "split-vote" in title:
+        return f"{value:.1%} of the kills"
+    return f"{value:.3g} %" if "within" in title else f"KS {value:.3f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import TYPE_CHECKING, cast
 
 import pandas as pd
@@ -33,16 +34,47 @@ class Sheet(pd.DataFrame):
         return Sheet
 
     def _repr_html_(self) -> str:
-        with pd.option_context("display.max_colwidth", None):
-            text = str(self.to_html(justify="left", border=0))
-        return text.replace("<td>", _LEFT.format("td")).replace("<th>", _LEFT.format("th"))
+        heads = "".join(
+            f'<th scope="col" {_LEFT}>{escape(str(h))}</th>' for h in (self.index.name, *self.columns)
+        )
+        rows = "".join(
+            f'<tr><th scope="row" {_LEFT}>{escape(str(name))}</th>'
+            + "".join(f"<td {_LEFT}>{escape(str(value))}</td>" for value in values)
+            + "</tr>"
+            for name, values in zip(self.index, self.itertuples(index=False, name=None), strict=True)
+        )
+        return f'<table class="dataframe"><thead><tr>{heads}</tr></thead><tbody>\n{rows}\n</tbody></table>'
 
 
-_LEFT = '<{} style="text-align:left;vertical-align:top">'
+_LEFT = 'style="text-align:left;vertical-align:top"'
 
 
 def _frame(rows: Iterable[Mapping[str, object]], index: str) -> Sheet:
     return Sheet(list(rows)).set_index(index)
+
+
+class Prose:
+    """Points in words: a list in a notebook, a line each elsewhere; an indented line belongs to the one above it."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(line for line in lines if line.strip())
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        points: list[tuple[str, list[str]]] = []
+        for line in self.lines:
+            if line.startswith(" ") and points:
+                points[-1][1].append(escape(line.strip()))
+            else:
+                points.append((escape(line), []))
+        items = "".join(f"<li>{head}{_points(below)}</li>" for head, below in points)
+        return f'<ul style="max-width:60em">{items}</ul>'
+
+
+def _points(lines: list[str]) -> str:
+    return "<ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul>" if lines else ""
 
 
 def plan_table(plan: CapacityPlan, caption: str) -> Sheet:
@@ -169,6 +201,24 @@ def plan(made: Plan) -> Sheet:
         for step in made
     ]
     return _frame(rows, "step")
+
+
+def plan_in_short(made: Plan) -> Sheet:
+    """Gives a plan by system: how many steps, how long they take, what is done once, what it costs."""
+    rows = []
+    for system in dict.fromkeys(step.system for step in made):
+        mine = [step for step in made if step.system == system]
+        cost = sum(step.cost.monthly for step in mine)
+        rows.append(
+            {
+                "system": system,
+                "steps": len(mine),
+                "take together": _short(sum(step.duration.quantile(0.5) for step in mine)),
+                "done once, never retried blindly": "; ".join(s.title for s in mine if s.irreversible) or "-",
+                "USD a month": f"{cost:,.0f}" if cost else "-",
+            }
+        )
+    return _frame(rows, "system")
 
 
 def claims(result: Mapping[str, object], *, measured: bool = False) -> Sheet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from meshlab.model import Event, Interval, Lane, State, Timeline, Topology
+from meshlab.model.timeline import NOT_THERE_YET
 from meshlab.provision.cluster.records import SETTLED, Kind, Record
 from meshlab.provision.plan.plan import Plan
 from meshlab.provision.plan.step import Step
@@ -74,7 +75,7 @@ def _lanes(
     plan: Plan, topology: Topology, spans: list[tuple[Step, float, float]], horizon: float
 ) -> list[Interval]:
     first = State.DOWN if plan.purpose == "bring-up" else State.UP
-    cause = "not there yet" if plan.purpose == "bring-up" else ""
+    cause = NOT_THERE_YET if plan.purpose == "bring-up" else ""
     changes: dict[str, list[tuple[float, State | None, str]]] = {}
     for step, start, end in spans:
         for effect in step.effects:

@@ -1,28 +1,26 @@
 """A panel of failure toggles: take a zone, a machine or a link away, and see the picture and the verdicts change.
 
-The verdicts come at once; the picture takes half a second and follows, grey until it is that of the verdicts.
+The verdicts come at once; the picture takes a moment and follows, grey until it is that of the verdicts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model import Link, Machine, RaftGroup, Site, State, Topology, Zone
 from meshlab.simulate import standing
-from meshlab.views.marks import MARKS, cell, html_table, picture_html, png, text_cell
+from meshlab.views.marks import MARKS, cell, html_table, png, sharp_html, text_cell
 from meshlab.views.panels.parts.heap import set_aside
 from meshlab.views.panels.parts.later import Later
+from meshlab.views.panels.parts.panel import STALE, Panel, in_turn
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
 
-STALE = "meshlab-stale"
-"""The CSS class of a picture that is not yet that of the words beside it."""
 
-
-class FailurePanel:
+class FailurePanel(Panel):
     """Toggles for everything that can fail; the verdicts are those of the settled state (`simulate.standing`).
 
     Parameters
@@ -40,28 +38,30 @@ class FailurePanel:
     'no-quorum'
     """
 
+    name = "meshlab-failure-panel"
+
     def __init__(self, topology: Topology, down: Iterable[str] = ()) -> None:
+        super().__init__()
         self.topology = topology
         self._down = set(down)
         for name in self._down:
             topology[name]
         self.states: dict[str, State] = standing(topology, self._down)
-        self._widget: widgets.VBox | None = None
-        self._pictures: Later[tuple[dict[str, State], str], str] = Later(self._draw, self._show)
+        self._pictures: Later[tuple[dict[str, State], str], str] = Later(self._draw, self._show, self._turn)
 
     @property
     def down(self) -> tuple[str, ...]:
         """What is down now, sorted."""
         return tuple(sorted(self._down))
 
+    @in_turn
     def set(self, name: str, failed: bool) -> None:
         """Takes a component down, or brings it back; picture and verdicts follow."""
         self.topology[name]
         (self._down.add if failed else self._down.discard)(name)
         with set_aside():
             self.states = standing(self.topology, self._down)
-            if self._widget is not None:
-                self._refresh()
+            self._refresh()
 
     def verdicts(self) -> list[tuple[str, State, str]]:
         """Gives for each service its state and, for a raft group, how far it is from losing its quorum."""
@@ -90,20 +90,19 @@ class FailurePanel:
 
     def picture(self) -> bytes:
         """Gives the topology as a PNG, its machines and services in their states."""
-        return self._picture_of(self._shown())
+        from meshlab.views.topology.plot import plot_topology
+
+        return png(plot_topology(self.topology, timeline_state=self._shown()))
 
     def settle(self) -> bool:
         """Waits until the picture is that of the verdicts."""
         return self._pictures.settle()
 
-    def _picture_of(self, states: dict[str, State]) -> bytes:
+    def _draw(self, asked: tuple[dict[str, State], str]) -> str:
         from meshlab.views.topology.plot import plot_topology
 
-        return png(plot_topology(self.topology, timeline_state=states))
-
-    def _draw(self, asked: tuple[dict[str, State], str]) -> str:
         states, said = asked
-        return picture_html(self._picture_of(states), said)
+        return sharp_html(plot_topology(self.topology, timeline_state=states), said)
 
     def _show(self, picture: str) -> None:
         self._image.value = picture
@@ -131,6 +130,10 @@ class FailurePanel:
         caption = f"With {failed} down, once things have settled"
         return html_table("meshlab-verdicts", caption, ["service", "state", "margin"], rows)
 
+    def html(self) -> str:
+        """Gives the verdicts: what a saved notebook shows."""
+        return self.table()
+
     def toggles(self) -> dict[str, list[str]]:
         """Gives what can be toggled, by heading."""
         t = self.topology
@@ -142,37 +145,30 @@ class FailurePanel:
             "links and providers": [*between, *providers],
         }
 
-    def widget(self) -> widgets.VBox:
-        """Gives the panel to display; the same one each time."""
+    def _build(self) -> Sequence[widgets.Widget]:
         import ipywidgets as widgets
 
-        from meshlab.views.panels.parts.pulse import PANEL, Pulse
+        box = widgets.Layout
+        self._boxes: dict[str, Any] = {}
+        columns = [self._column(widgets, heading, names) for heading, names in self.toggles().items()]
+        back = widgets.Button(
+            description="Bring everything back", tooltip="clear every toggle", layout=box(width="auto")
+        )
+        back.on_click(lambda _: self.reset())
+        self._verdicts, self._image = widgets.HTML(), widgets.HTML(layout=box(flex="0 1 auto"))
+        toggles = widgets.HBox(columns, layout=box(flex_flow="row wrap"))
+        # Toggles and verdicts stand beside the picture where the page is wide enough, above it where it is not.
+        words = widgets.VBox([toggles, back, self._verdicts], layout=box(flex="1 1 290px"))
+        return [widgets.HBox([words, self._image], layout=box(flex_flow="row wrap"))]
 
-        if self._widget is None:
-            box = widgets.Layout
-            self._boxes: dict[str, Any] = {}
-            columns = [self._column(widgets, heading, names) for heading, names in self.toggles().items()]
-            back = widgets.Button(
-                description="Bring everything back", tooltip="clear every toggle", layout=box(width="auto")
-            )
-            back.on_click(lambda _: self.reset())
-            columns.append(back)
-            self._verdicts = widgets.HTML(layout=box(width="470px"))
-            self._image = widgets.HTML(layout=box(flex="1 1 480px"))
-            shown = widgets.HBox([self._verdicts, self._image], layout=box(flex_flow="row wrap"))
-            toggles = widgets.HBox(columns, layout=box(flex_flow="row wrap"))
-            self._widget = widgets.VBox([Pulse("Run this cell again."), toggles, shown])
-            self._widget.add_class(PANEL).add_class("meshlab-failure-panel")
-            self._refresh()
-        return self._widget
-
+    @in_turn
     def reset(self) -> None:
         """Brings everything back."""
         for name in self.down:
             self.set(name, False)
 
     def _column(self, widgets: Any, heading: str, names: list[str]) -> Any:
-        boxes = [widgets.HTML(f"<h4>Take down: {escape(heading)}</h4>")]
+        boxes = [widgets.HTML(f'<p class="meshlab-heading">Take down: {escape(heading)}</p>')]
         for name in names:
             box = widgets.Checkbox(
                 value=name in self._down,
@@ -186,11 +182,14 @@ class FailurePanel:
             boxes.append(box)
         return widgets.VBox(boxes, layout=widgets.Layout(margin="0 24px 0 0"))
 
+    @in_turn
     def _toggled(self, name: str, failed: bool) -> None:
         if failed != (name in self._down):
             self.set(name, failed)
 
     def _refresh(self) -> None:
+        if self._whole is None:
+            return
         for name, box in self._boxes.items():
             box.value = name in self._down
         self._verdicts.value = self.table()
@@ -199,7 +198,3 @@ class FailurePanel:
 
     def __repr__(self) -> str:
         return f"FailurePanel of {self.topology.name}. {self.words()}"
-
-    def _repr_mimebundle_(self, **_: Any) -> Any:
-        shown = {"text/plain": repr(self), "text/html": self.table()}
-        return self.widget()._repr_mimebundle_() | shown

@@ -3,22 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from meshlab.model import Topology
 from meshlab.model.units import duration
 from meshlab.simulate import Prediction, load_scenario, simulate
-from meshlab.views.marks import html_table, picture_html, png, text_cell
+from meshlab.views.marks import html_table, png, sharp_html, text_cell
+from meshlab.views.panels.parts.later import Later
+from meshlab.views.panels.parts.panel import STALE, Panel, in_turn, put
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
+    from matplotlib.figure import Figure
 
 REPLICATES = (5, 20, 50, 200)
 
 
-class ScenarioPanel:
+@dataclass(frozen=True)
+class Question:
+    """What is asked: a scenario by its name, and how many histories of it."""
+
+    scenario: str
+    replicates: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A prediction and the question that it answers: neither is ever shown without the other."""
+
+    question: Question
+    prediction: Prediction
+    lanes: str = ""
+
+
+class ScenarioPanel(Panel):
     """Simulates the scenario that is chosen; the same choice gives the same bits.
 
     Parameters
@@ -26,6 +47,8 @@ class ScenarioPanel:
     scenarios
         Scenario files; their stems are what is chosen from.
     """
+
+    name = "meshlab-scenario-panel"
 
     def __init__(
         self,
@@ -36,26 +59,65 @@ class ScenarioPanel:
         replicates: int = 20,
         seed: int = 0,
     ) -> None:
+        super().__init__()
         self.topology = topology
         self.scenarios = {path.stem: path for path in sorted(scenarios)}
-        self.chosen = chosen or next(iter(self.scenarios))
-        self.replicates = replicates
         self.seed = seed
-        self.prediction: Prediction = self._simulate()
-        self._shown: widgets.VBox | None = None
+        self.asked = Question(chosen or next(iter(self.scenarios)), replicates)
+        self.answer = self._play(self.asked)
+        self._answers: Later[Question, Answer] = Later(self._play, self._show, self._turn, self._failed)
 
-    def _simulate(self) -> Prediction:
-        scenario = load_scenario(self.scenarios[self.chosen], self.topology)
-        return simulate(self.topology, scenario, replicates=self.replicates, seed=self.seed)
+    @property
+    def chosen(self) -> str:
+        """The scenario that is shown."""
+        return self.answer.question.scenario
+
+    @property
+    def replicates(self) -> int:
+        """How many histories of it were drawn."""
+        return self.answer.question.replicates
+
+    @property
+    def prediction(self) -> Prediction:
+        """What is shown."""
+        return self.answer.prediction
 
     def choose(self, scenario: str, replicates: int | None = None) -> None:
-        """Plays another scenario, or the same with another number of histories."""
-        self.chosen, self.replicates = scenario, replicates or self.replicates
-        if self._shown is not None:
-            self._status.value = '<div role="status" class="meshlab-status">▶ simulating …</div>'
-        self.prediction = self._simulate()
-        if self._shown is not None:
-            self._refresh()
+        """Plays another scenario, or the same with another number of histories, and waits until it is shown."""
+        self._ask(scenario=scenario, replicates=replicates or self.asked.replicates)
+        self._answers.settle(600.0)
+
+    def settle(self) -> bool:
+        """Waits until what was asked last is shown."""
+        return self._answers.settle()
+
+    @in_turn
+    def _ask(self, **changed: str | int) -> None:
+        """Asks another question; each control changes its part of the last one."""
+        self.asked = replace(self.asked, **changed)  # type: ignore[arg-type]
+        if self._whole is not None:
+            self._say("▶", f"simulating {self.asked.scenario}, {self.asked.replicates} histories …")
+            self._table.add_class(STALE)
+            self._lanes.add_class(STALE)
+        self._answers.ask(self.asked)
+
+    def _play(self, asked: Question) -> Answer:
+        scenario = load_scenario(self.scenarios[asked.scenario], self.topology)
+        prediction = simulate(self.topology, scenario, replicates=asked.replicates, seed=self.seed)
+        answer = Answer(asked, prediction)
+        return answer if self._whole is None else self._drawn(answer)
+
+    def _drawn(self, answer: Answer) -> Answer:
+        said = f"Typical history of {answer.question.scenario}, component by component"
+        return replace(answer, lanes=sharp_html(self._figure(answer), said))
+
+    def _show(self, answer: Answer) -> None:
+        self.answer = answer
+        self._refresh()
+
+    def _failed(self, error: Exception) -> None:
+        if self._whole is not None:
+            self._say("✖", f"{self.asked.scenario} could not be simulated: {error}", bad=True)
 
     def table(self) -> str:
         """Gives the predicted downtime of each service as an HTML table."""
@@ -66,51 +128,54 @@ class ScenarioPanel:
         caption = f"{self.chosen}: {self.replicates} histories of {duration(self.prediction.horizon)} each"
         return html_table("meshlab-outlook", caption, ["service", "down (median)", "90 % between"], rows)
 
+    def html(self) -> str:
+        """Gives the downtimes: what a saved notebook shows."""
+        return self.table()
+
     def lanes(self) -> bytes:
         """Gives the swim lanes of the typical history as a PNG."""
+        return png(self._figure(self.answer), dpi=76)
+
+    def _figure(self, answer: Answer) -> Figure:
         from meshlab.views.plots.timeline import plot_timeline
 
-        return png(plot_timeline(self.prediction.typical(), topology=self.topology), dpi=76)
+        title = f"{answer.question.scenario}: who is away when, in a typical history?"
+        return plot_timeline(answer.prediction.typical(), topology=self.topology, title=title, zoom=True)
 
-    def widget(self) -> widgets.VBox:
-        """Gives the panel to display; the same one each time."""
+    def _build(self) -> Sequence[widgets.Widget]:
         import ipywidgets as widgets
 
-        from meshlab.views.panels.parts.pulse import PANEL, Pulse
-
-        if self._shown is None:
-            box = widgets.Layout
-            which = widgets.Dropdown(
-                options=list(self.scenarios),
-                value=self.chosen,
-                description="scenario",
-                layout=box(width="340px"),
-            )
-            many = widgets.Dropdown(
-                options=sorted({*REPLICATES, self.replicates}), value=self.replicates, description="histories"
-            )
-            which.observe(lambda change: self.choose(change["new"]), names="value")
-            many.observe(lambda change: self.choose(self.chosen, change["new"]), names="value")
-            self._status, self._table, self._lanes = widgets.HTML(), widgets.HTML(), widgets.HTML()
-            controls = widgets.HBox([which, many, self._status], layout=box(flex_flow="row wrap"))
-            self._shown = widgets.VBox([Pulse("Run this cell again."), controls, self._table, self._lanes])
-            self._shown.add_class(PANEL).add_class("meshlab-scenario-panel")
-            self._refresh()
-        return self._shown
+        box = widgets.Layout
+        which = widgets.Dropdown(
+            options=list(self.scenarios), value=self.chosen, description="scenario", layout=box(width="340px")
+        )
+        many = widgets.Dropdown(
+            options=sorted({*REPLICATES, self.replicates}), value=self.replicates, description="histories"
+        )
+        which.observe(lambda change: self._ask(scenario=change["new"]), names="value")
+        many.observe(lambda change: self._ask(replicates=change["new"]), names="value")
+        self._status, self._table, self._lanes = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        controls = widgets.HBox([which, many, self._status], layout=box(flex_flow="row wrap"))
+        return [controls, self._table, self._lanes]
 
     def _refresh(self) -> None:
-        lanes = picture_html(self.lanes(), f"Typical history of {self.chosen}, component by component")
-        self._table.value, self._lanes.value = self.table(), lanes
-        self._status.value = (
-            f'<div role="status" class="meshlab-status">● {escape(self.chosen)} simulated</div>'
-        )
+        if self._whole is None:
+            return
+        if not self.answer.lanes:
+            self.answer = self._drawn(self.answer)
+        put(self._table, self.table())
+        put(self._lanes, self.answer.lanes)
+        if self.answer.question == self.asked:
+            self._table.remove_class(STALE)
+            self._lanes.remove_class(STALE)
+            self._say("●", f"{self.chosen} simulated")
+
+    def _say(self, mark: str, text: str, *, bad: bool = False) -> None:
+        role, look = ("alert", "meshlab-status bad") if bad else ("status", "meshlab-status")
+        put(self._status, f'<div role="{role}" class="{look}">{mark} {escape(text)}</div>')
 
     def __repr__(self) -> str:
         return f"ScenarioPanel: {self.chosen}, {self.replicates} histories of {self.topology.name}"
-
-    def _repr_mimebundle_(self, **_: Any) -> Any:
-        shown = {"text/plain": repr(self), "text/html": self.table()}
-        return self.widget()._repr_mimebundle_() | shown
 
 
 def _seconds(value: float) -> str:

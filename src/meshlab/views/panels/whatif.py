@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +12,11 @@ from meshlab.model import Topology
 from meshlab.planning.report.words import span
 from meshlab.planning.whatif import Change, Quick, QuickAnswer, changed, farthest
 from meshlab.planning.worlds import WORLDS
+from meshlab.views.links import link_html
 from meshlab.views.panels.parts.heap import set_aside
+from meshlab.views.panels.parts.panel import Panel, in_turn
 from meshlab.views.panels.parts.whatif_tables import answer_html, words
+from meshlab.views.progress import bar_html
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
@@ -21,9 +26,10 @@ if TYPE_CHECKING:
 
 MONTH = 31_557_600.0 / 12
 MOST_WORKERS = 3
+COMPUTED = f"computing {WORLDS:,} worlds"
 
 
-class WhatIfPanel:
+class WhatIfPanel(Panel):
     """Turns a design's numbers and says what that does to availability, latency, room and cost.
 
     Parameters
@@ -45,9 +51,12 @@ class WhatIfPanel:
     2.0
     """
 
+    name = "meshlab-whatif-panel"
+
     def __init__(
         self, topology: Topology, folder: Path | str = ".", *, design: str = "", seed: int = 0
     ) -> None:
+        super().__init__()
         self.topology = topology
         self.folder = Path(folder)
         self.design = design or topology.name
@@ -56,14 +65,15 @@ class WhatIfPanel:
         self.months = 24
         self.base: QuickAnswer = self.quick(self.change, self.horizon)
         self.answer = self.base
-        self._widget: widgets.VBox | None = None
         self._placing = False
+        self._writer: threading.Thread | None = None
 
     @property
     def horizon(self) -> float:
         """Seconds that the design has to last."""
         return self.months * MONTH
 
+    @in_turn
     def turn(
         self,
         *,
@@ -84,9 +94,7 @@ class WhatIfPanel:
         self.months = self.months if months is None else months
         with set_aside():
             self.answer = self.quick(self.change, self.horizon)
-            if self._widget is not None:
-                self._place()
-                self._shown.value = self.html()
+            self._refresh()
 
     def reset(self) -> None:
         """Turns everything back to the design as it is."""
@@ -105,13 +113,14 @@ class WhatIfPanel:
         finally:
             self._placing = False
 
-    def _moved(self, **turned: Any) -> None:
+    @in_turn
+    def _moved(self, **by: Any) -> None:
         if not self._placing:
-            self.turn(**turned)
+            self.turn(**by)
 
     def html(self) -> str:
-        """Gives the answers as HTML tables."""
-        return answer_html(self.answer, self.base)
+        """Gives the answers as tables, without drawings: what a saved notebook shows."""
+        return answer_html(self.answer, self.base, bars=False)
 
     def export(self, samples: int = WORLDS, progress: Progress | None = None) -> tuple[WrittenPlan, ...]:
         """Writes the plan of the design as it is turned now, as HTML and as Markdown.
@@ -130,124 +139,137 @@ class WhatIfPanel:
         from meshlab.views.plots.plan_files import write_plans
 
         self.folder.mkdir(parents=True, exist_ok=True)
+        with self._turn:
+            change, horizon = self.change, self.horizon
         found = answers(
-            changed(self.topology, self.change),
-            horizon=self.horizon,
-            growth=self.change.growth,
-            load=self.change.load,
+            changed(self.topology, change),
+            horizon=horizon,
+            growth=change.growth,
+            load=change.load,
             samples=samples,
             seed=self.quick.seed,
             progress=progress,
         )
-        note = "" if self.change == Change() else self.said()
+        note = "" if change == Change() else turned(change)
         files = [self.folder / f"capacity-plan{kind}" for kind in (".html", ".md")]
         return write_plans(found, files, design=self.design, note=note, progress=progress)
 
     def said(self) -> str:
         """Gives what is turned, in words."""
-        c = self.change
-        told = [
-            f"growth x {c.growth:g}" if c.growth != 1 else "",
-            f"{c.load:g} requests a second" if c.load else "",
-            f"ways between sites x {c.distance:.3g}" if c.distance != 1 else "",
-            f"{c.workers} more worker{'s' if c.workers > 1 else ''}" if c.workers else "",
-        ]
-        return ", ".join(filter(None, told)) or "the design as it is"
+        return turned(self.change)
 
-    def widget(self) -> widgets.VBox:
-        """Gives the panel to display; the same one each time."""
+    @in_turn
+    def said_in_full(self) -> str:
+        """Gives what is turned and every answer to it, in words."""
+        return f"{self.said()[0].upper()}{self.said()[1:]}: {words(self.answer)}"
+
+    def _build(self) -> Sequence[widgets.Widget]:
         import ipywidgets as widgets
 
-        from meshlab.views.panels.parts.pulse import PANEL, Pulse
+        box = widgets.Layout
+        style, wide = {"description_width": "190px"}, box(width="460px")
+        common: dict[str, Any] = {"style": style, "layout": wide, "continuous_update": True}
+        self._near = round(1000 * farthest(self.topology), 3)
+        growth = widgets.FloatSlider(
+            value=1.0,
+            min=0.0,
+            max=5.0,
+            step=0.1,
+            description="growth, times",
+            readout_format=".1f",
+            **common,
+        )
+        months = widgets.IntSlider(value=24, min=3, max=120, step=3, description="horizon, months", **common)
+        load = widgets.FloatSlider(
+            value=0.0,
+            min=0.0,
+            max=2000.0,
+            step=20.0,
+            description="load, requests a second",
+            readout_format=".0f",
+            **common,
+        )
+        ways = widgets.FloatSlider(
+            value=self._near,
+            min=min(0.5, self._near),
+            max=max(100.0, 2 * self._near),
+            step=0.5,
+            description="between sites, ms one way",
+            readout_format=".1f",
+            disabled=not self._near,
+            **common,
+        )
+        workers = widgets.IntSlider(value=0, min=0, max=MOST_WORKERS, description="more workers", **common)
+        growth.observe(lambda change: self._moved(growth=change["new"]), names="value")
+        months.observe(lambda change: self._moved(months=change["new"]), names="value")
+        load.observe(lambda change: self._moved(load=change["new"]), names="value")
+        ways.observe(lambda change: self._moved(distance=round(change["new"], 3) / self._near), names="value")
+        workers.observe(lambda change: self._moved(workers=change["new"]), names="value")
+        self._sliders = (growth, months, load, ways, workers)
+        back = widgets.Button(
+            description="As it is", tooltip="turn everything back", layout=box(width="auto")
+        )
+        back.on_click(lambda _: self.reset())
+        self._save = widgets.Button(
+            description="Export the plan",
+            tooltip="write capacity-plan.html and capacity-plan.md",
+            layout=box(width="auto"),
+        )
+        self._save.on_click(lambda _: self._export())
+        self._status = widgets.HTML()
+        self._shown = widgets.HTML()
+        buttons = widgets.HBox([back, self._save, self._status], layout=box(flex_flow="row wrap"))
+        return [widgets.VBox([*self._sliders, buttons]), self._shown]
 
-        if self._widget is None:
-            box = widgets.Layout
-            style, wide = {"description_width": "190px"}, box(width="460px")
-            common: dict[str, Any] = {"style": style, "layout": wide, "continuous_update": True}
-            self._near = round(1000 * farthest(self.topology), 3)
-            growth = widgets.FloatSlider(
-                value=1.0,
-                min=0.0,
-                max=5.0,
-                step=0.1,
-                description="growth, times",
-                readout_format=".1f",
-                **common,
-            )
-            months = widgets.IntSlider(
-                value=24, min=3, max=120, step=3, description="horizon, months", **common
-            )
-            load = widgets.FloatSlider(
-                value=0.0,
-                min=0.0,
-                max=2000.0,
-                step=20.0,
-                description="load, requests a second",
-                readout_format=".0f",
-                **common,
-            )
-            ways = widgets.FloatSlider(
-                value=self._near,
-                min=min(0.5, self._near),
-                max=max(100.0, 2 * self._near),
-                step=0.5,
-                description="between sites, ms one way",
-                readout_format=".1f",
-                disabled=not self._near,
-                **common,
-            )
-            workers = widgets.IntSlider(
-                value=0, min=0, max=MOST_WORKERS, description="more workers", **common
-            )
-            growth.observe(lambda change: self._moved(growth=change["new"]), names="value")
-            months.observe(lambda change: self._moved(months=change["new"]), names="value")
-            load.observe(lambda change: self._moved(load=change["new"]), names="value")
-            ways.observe(
-                lambda change: self._moved(distance=round(change["new"], 3) / self._near), names="value"
-            )
-            workers.observe(lambda change: self._moved(workers=change["new"]), names="value")
-            self._sliders = (growth, months, load, ways, workers)
-            back = widgets.Button(
-                description="As it is", tooltip="turn everything back", layout=box(width="auto")
-            )
-            back.on_click(lambda _: self.reset())
-            save = widgets.Button(
-                description="Export the plan",
-                tooltip="write capacity-plan.html and capacity-plan.md",
-                layout=box(width="auto"),
-            )
-            save.on_click(lambda _: self._export())
-            self._status = widgets.HTML()
-            self._shown = widgets.HTML(self.html())
-            buttons = widgets.HBox([back, save, self._status], layout=box(flex_flow="row wrap"))
-            controls = widgets.VBox([*self._sliders, buttons])
-            self._widget = widgets.VBox([Pulse("Run this cell again."), controls, self._shown])
-            self._widget.add_class(PANEL).add_class("meshlab-whatif-panel")
-        return self._widget
+    def _refresh(self) -> None:
+        if self._whole is not None:
+            self._place()
+            self._shown.value = answer_html(self.answer, self.base)
 
+    @in_turn
     def _export(self) -> None:
+        """Writes the plan in a thread of its own: sliders go on working meanwhile."""
+        if self._writer is not None and self._writer.is_alive():
+            return
+        self._save.disabled = True
+        self._writer = threading.Thread(target=self._write, name="meshlab-export", daemon=True)
+        self._writer.start()
+
+    def _write(self) -> None:
         from meshlab.model.errors import MeshlabError
 
-        self._say("▶ computing the plan …")
+        told = self.said()
+        self._say(bar_html(COMPUTED, 0, 0))
         try:
             written = self.export(progress=self._told)
         except (MeshlabError, OSError) as error:
-            self._say(f"✖ not written: {error}", bad=True)
-            return
-        names = " and ".join(str(plan.files[0]) for plan in written)
-        self._say(f"● written: {names}, {written[0].numbers} numbers with their sources ({self.said()})")
+            self._say(escape(f"✖ not written: {error}"), bad=True)
+        else:
+            names = " and ".join(link_html(plan.files[0]) for plan in written)
+            numbers = f"{written[0].numbers} numbers with their sources ({told})"
+            self._say(f"● written: {names}, {escape(numbers)}")
+        finally:
+            self._save.disabled = False
 
     def _told(self, done: int, count: int, what: str) -> None:
         if what:
-            self._say(f"▶ {WORLDS:,} worlds: {done} of {count} steps, now {what} …")
+            self._say(bar_html(f"{COMPUTED}: {what}", done, count))
 
-    def _say(self, text: str, bad: bool = False) -> None:
+    def _say(self, html: str, bad: bool = False) -> None:
         kind = 'role="alert" class="meshlab-status bad"' if bad else 'role="status" class="meshlab-status"'
-        self._status.value = f"<div {kind}>{escape(text)}</div>"
+        self._status.value = f"<div {kind}>{html}</div>"
 
     def __repr__(self) -> str:
         return f"WhatIfPanel of {self.topology.name}, for {span(self.horizon)}: {self.said()}. {words(self.answer)}"
 
-    def _repr_mimebundle_(self, **_: Any) -> Any:
-        shown = {"text/plain": repr(self), "text/html": answer_html(self.answer, self.base, bars=False)}
-        return self.widget()._repr_mimebundle_() | shown
+
+def turned(change: Change) -> str:
+    """Gives a change in words."""
+    c = change
+    told = [
+        f"growth x {c.growth:g}" if c.growth != 1 else "",
+        f"{c.load:g} requests a second" if c.load else "",
+        f"ways between sites x {c.distance:.3g}" if c.distance != 1 else "",
+        f"{c.workers} more worker{'s' if c.workers > 1 else ''}" if c.workers else "",
+    ]
+    return ", ".join(filter(None, told)) or "the design as it is"

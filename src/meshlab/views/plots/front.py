@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _LOOKS = {"rejected": ("x", "none"), "dominated": ("o", style.FAINT), "on the front": ("o", "#4c7ba6")}
 """Marker and fill of a design, by what became of it."""
+_BEST, _TODAY = "#f0b95a", "today"
 
 
 def front_figure(found: Exploration) -> Figure:
@@ -38,16 +39,19 @@ def front_figure(found: Exploration) -> Figure:
         )  # fmt: skip
         told.add(fate)
     best = found.recommendation.design
-    for name in dict.fromkeys(name for name in (found.today.design.name, best) if name):
+    for name in _told(found):
         one = found[name]
-        mid = one.measures.cost_mid
-        text = f"{name} (recommended)" if name == best else name
+        at = (one.measures.cost_mid, _minutes(found, one))
+        if name == best:
+            ax.scatter(
+                [at[0]], [at[1]], s=260, marker="*", color=_BEST, edgecolors=style.INK, zorder=4, label="recommended"
+            )  # fmt: skip
         ax.annotate(
-            text, (mid, _minutes(found, one)), xytext=(0, 12), textcoords="offset points",
-            ha="center", color=style.INK, fontsize=10, weight="bold", zorder=3,
+            f"{name} (recommended)" if name == best else name, at, textcoords="offset points",
+            xytext=(0, 12) if name in (best, _TODAY) else (0, -18), ha="center", color=style.INK, fontsize=10 if name in (best, _TODAY) else 8.5,
+            weight="bold" if name in (best, _TODAY) else "normal", zorder=5,
         )  # fmt: skip
-    ax.set_ylim(bottom=0)
-    ax.set_ymargin(0.12)
+    ax.set_ylim(0, 1.12 * ax.get_ylim()[1])
     ax.set_xlabel("USD a month (bars: 90 %)")
     ax.set_ylabel(f"minutes down in a year, {len(found.services)} services together")
     ax.set_title(
@@ -60,6 +64,18 @@ def front_figure(found: Exploration) -> Figure:
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     return figure
+
+
+def _told(found: Exploration) -> list[str]:
+    """The designs that are named in the picture: today's, the recommended one, and the two ends of the front."""
+    front = [one for one in found.designs if one.front and not one.rejected]
+    names = [found.today.design.name, found.recommendation.design]
+    if front:
+        names.append(
+            min(front, key=lambda one: (float(one.measures.cost.mean()), one.design.name)).design.name
+        )
+        names.append(min(front, key=lambda one: (_minutes(found, one), one.design.name)).design.name)
+    return [name for name in dict.fromkeys(names) if name]
 
 
 def _minutes(found: Exploration, one: Explored) -> float:

@@ -9,7 +9,8 @@ from pathlib import Path
 from meshlab.incident.report.document import Report
 from meshlab.incident.report.html import html
 from meshlab.incident.report.markdown import markdown
-from meshlab.views.plots.timeline import plot_outages, plot_timeline
+from meshlab.views.plots.outages import plot_outages
+from meshlab.views.plots.timeline import plot_timeline
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ def report_figures(report: Report, dpi: int = 110) -> dict[str, bytes]:
         report.observed,
         topology=report.topology,
         title="What was predicted for the most likely cause, and what was observed?",
+        zoom=True,
     )
     outages = plot_outages(
         report.predicted_estimates, report.observed_seconds, uncertainty=report.uncertainties

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from meshlab.model import SERVICES, Estimate, Interval, State, Timeline, Topology
+from meshlab.model import SERVICES, Interval, State, Timeline, Topology
+from meshlab.model.timeline import NOT_THERE_YET
 from meshlab.model.units import duration
-from meshlab.views.style import FAINT, INK, MUTED, PAPER, STATES, look
+from meshlab.views.plots.time_axis import busy_span, canvas, time_axis
+from meshlab.views.style import FAINT, INK, MUTED, STATES, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,29 +31,6 @@ LETTERS: dict[State, str] = {
 ROW = 0.36
 """Height of one history's row, in the units in which a component's band without padding is its rows."""
 GAP = 0.34
-_STEPS = (
-    0.1,
-    0.2,
-    0.5,
-    1,
-    2,
-    5,
-    10,
-    15,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1800,
-    3600,
-    7200,
-    14400,
-    21600,
-    43200,
-    86400,
-)
 
 
 def plot_timeline(
@@ -61,7 +39,7 @@ def plot_timeline(
     title: str = "",
     topology: Topology | None = None,
     span: tuple[float, float] | None = None,
-    now: float | None = None,
+    zoom: bool = False,
     ax: Axes | None = None,
 ) -> Figure:
     """Draws histories side by side: predicted above observed for each component, on one time axis.
@@ -80,15 +58,16 @@ def plot_timeline(
         Sorts machines by place when it is given.
     span
         The seconds to show; by default all.
-    now
-        Draws a cursor at that instant.
+    zoom
+        Shows the stretch in which things happen, where that is much shorter than all; the axis says so.
     """
     if not timelines:
         raise ValueError("plot_timeline needs at least one timeline")
     lanes = list(components) if components is not None else default_lanes(timelines, topology)
-    start, end = span or (0.0, max(t.horizon for t in timelines) or 1.0)
+    whole = (0.0, max(t.horizon for t in timelines) or 1.0)
+    start, end = span or (busy_span(timelines, lanes) if zoom else whole)
     height = _height(len(lanes), len(timelines))
-    figure, axes = _canvas(ax, (11.0, height))
+    figure, axes = canvas(ax, (11.0, height))
     band = len(timelines) * ROW + GAP
     for place, component in enumerate(lanes):
         top = place * band
@@ -110,69 +89,12 @@ def plot_timeline(
     axes.tick_params(axis="y", length=0, pad=66 if len(timelines) > 1 else 6)
     axes.set_ylim(max(1, len(lanes)) * band - GAP / 2, -GAP / 2)
     axes.set_xlim(start, end)
-    _time_axis(axes, start, end)
-    if now is not None:
-        axes.axvline(now, color=INK, lw=1.2, zorder=6)
+    time_axis(axes, start, end, of=whole[1] if (start, end) != whole else 0.0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
     axes.set_title(title or _title(timelines), loc="left", fontsize=12, color=INK, pad=30, fontweight="bold")
     _legend(axes, timelines, lanes, (start, end), height)
-    return figure
-
-
-def plot_outages(
-    predicted: Mapping[str, Estimate],
-    observed: Mapping[str, float],
-    *,
-    uncertainty: Mapping[str, float] | None = None,
-    title: str = "How long was each service away, predicted and observed?",
-    ax: Axes | None = None,
-) -> Figure:
-    """Draws seconds of outage per service: the predicted 90 % interval as a bar, what was observed as a diamond."""
-    names = [n for n in SERVICES if n in predicted or n in observed]
-    names += sorted((set(predicted) | set(observed)) - set(names))
-    figure, axes = _canvas(ax, (8.5, 1.3 + 0.42 * max(1, len(names))))
-    most = max([*(e.high for e in predicted.values()), *observed.values(), 1.0])
-    for y, name in enumerate(names):
-        estimate = predicted.get(name)
-        seen = observed.get(name)
-        if estimate is not None:
-            axes.barh(
-                y, max(estimate.high - estimate.low, most * 0.004), left=estimate.low, height=0.46,
-                color="#9fc5e8", edgecolor="#1f4e79", hatch="//", lw=0.8, zorder=2,
-            )  # fmt: skip
-            axes.plot([estimate.mid] * 2, [y - 0.3, y + 0.3], color="#1f4e79", lw=2, zorder=3)
-        if seen is not None:
-            half = (uncertainty or {}).get(name, 0.0)
-            axes.errorbar(
-                seen,
-                y,
-                xerr=half or None,
-                fmt="D",
-                color="#b03a00",
-                ms=6.5,
-                mec="white",
-                mew=0.8,
-                capsize=3,
-                zorder=4,
-            )
-        text = f"{duration(seen)}" if seen is not None else "not observed"
-        axes.annotate(
-            text, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color=INK
-        )
-    axes.set_yticks(range(len(names)), names, fontsize=9, color=INK)
-    axes.invert_yaxis()
-    axes.set_xlim(0 - most * 0.02, most * 1.06)
-    _time_axis(axes, 0.0, most * 1.06, label="outage")
-    axes.grid(axis="x", color="#e3e8ee", lw=0.7, zorder=0)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(FAINT)
-    axes.tick_params(axis="y", length=0)
-    axes.set_title(title, loc="left", fontsize=11.5, color=INK, pad=26, fontweight="bold")
-    _outage_legend(axes)
     return figure
 
 
@@ -196,18 +118,8 @@ def default_lanes(timelines: Sequence[Timeline], topology: Topology | None = Non
     return lanes[:40]
 
 
-def _canvas(ax: Axes | None, inches: tuple[float, float]) -> tuple[Figure, Axes]:
-    if ax is not None:
-        figure: Any = ax.figure
-        return figure, ax
-    from matplotlib.figure import Figure as New
-
-    figure = New(figsize=inches, layout="constrained", facecolor=PAPER)
-    return figure, figure.subplots()
-
-
 def _height(lanes: int, rows: int) -> float:
-    return 1.55 + max(1, lanes) * (0.2 + 0.2 * rows)
+    return max(2.75, 1.55 + max(1, lanes) * (0.2 + 0.2 * rows))
 
 
 def _lane(axes: Axes, timeline: Timeline, component: str, y: float, span: tuple[float, float]) -> None:
@@ -232,6 +144,9 @@ def _lane(axes: Axes, timeline: Timeline, component: str, y: float, span: tuple[
         left, right = max(interval.start, start), min(interval.end, end)
         if right <= left:
             continue
+        if _absent(interval):
+            _write(axes, interval, left, right - left, y, end - start)
+            continue
         style, troubled = look(interval.state), interval.state is not State.UP
         width = max(right - left, (end - start) * 0.0022)  # a second's outage must still be seen in an hour
         axes.add_patch(
@@ -245,8 +160,14 @@ def _lane(axes: Axes, timeline: Timeline, component: str, y: float, span: tuple[
 
 def _write(axes: Axes, interval: Interval, left: float, width: float, y: float, shown: float) -> None:
     """The letter of a state, then its length where it was an outage, then its cause: as much as there is room for."""
-    letter = LETTERS[interval.state]
     share = width / shown
+    if _absent(interval):
+        if share > 0.12:
+            axes.text(
+                left + shown * 0.004, y + ROW * 0.43, NOT_THERE_YET, va="center", fontsize=6.9, color=MUTED, zorder=5
+            )  # fmt: skip
+        return
+    letter = LETTERS[interval.state]
     if not letter or share < 0.010:
         return
     room = int(share * 125) - 2
@@ -261,6 +182,11 @@ def _write(axes: Axes, interval: Interval, left: float, width: float, y: float, 
         left + shown * 0.004, y + ROW * 0.43, text, va="center", ha="left", fontsize=6.9, color=style.text, zorder=5,
         clip_on=True, bbox={"boxstyle": "square,pad=0.18", "fc": style.colour, "ec": "none"},
     )  # fmt: skip
+
+
+def _absent(interval: Interval) -> bool:
+    """Whether a component was not made yet: that is no failure, and is drawn as nothing."""
+    return interval.cause == NOT_THERE_YET
 
 
 def _row_name(axes: Axes, timeline: Timeline, y: float) -> None:
@@ -291,7 +217,7 @@ def _faults(axes: Axes, timelines: Iterable[Timeline], span: tuple[float, float]
     for time, text in faults:
         if not span[0] <= time <= span[1]:
             continue
-        if groups and time - groups[-1][0] < shown * 0.16:
+        if groups and time - groups[-1][0] < shown * _room(groups[-1][1][0]):
             groups[-1][1].append(text)
         else:
             groups.append((time, [text]))
@@ -308,32 +234,13 @@ def _faults(axes: Axes, timelines: Iterable[Timeline], span: tuple[float, float]
         )  # fmt: skip
 
 
+def _room(text: str) -> float:
+    """The share of the axis that the name of a fault takes, with what may be said behind it."""
+    return (min(len(text), 46) + 8) / 150
+
+
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
-def _time_axis(axes: Axes, start: float, end: float, label: str = "") -> None:
-    """Ticks at round times in one unit that a person reads: seconds, m:ss, or hours."""
-    from matplotlib.ticker import FuncFormatter, MultipleLocator
-
-    shown = max(end - start, 1e-9)
-    step = next((s for s in _STEPS if shown / s <= 12), math.ceil(shown / 12 / 86400) * 86400)
-    axes.xaxis.set_major_locator(MultipleLocator(step))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: _tick(t, shown)))
-    unit = "seconds" if shown < 120 else "min:s" if shown < 7200 else "h:min" if shown < 2 * 86400 else "days"
-    axes.set_xlabel(f"{label or 'time since the start'} [{unit}]", fontsize=8.5, color=MUTED)
-    axes.tick_params(axis="x", labelsize=8.5, colors=MUTED)
-
-
-def _tick(time: float, shown: float) -> str:
-    sign, t = ("-" if time < -1e-9 else ""), abs(time)
-    if shown < 120:
-        return f"{sign}{t:g}"
-    if shown < 7200:
-        return f"{sign}{round(t) // 60}:{round(t) % 60:02d}"
-    if shown < 2 * 86400:
-        return f"{sign}{round(t) // 3600}:{round(t) % 3600 // 60:02d}"
-    return f"{sign}{t / 86400:g}"
 
 
 def _title(timelines: Sequence[Timeline]) -> str:
@@ -348,7 +255,8 @@ def _legend(
     from matplotlib.patches import Patch
 
     shown = set(lanes)
-    states = {i.state for t in timelines for i in t.intervals if i.component in shown and i.start < span[1]}
+    told = [i for t in timelines for i in t.intervals if i.component in shown and i.start < span[1]]
+    states = {i.state for i in told if not _absent(i)}
     handles: list[Any] = []
     for state in sorted(states, key=lambda s: s.severity):
         style = look(state)
@@ -356,8 +264,10 @@ def _legend(
         handles.append(
             Patch(fc=style.colour, ec=style.text, hatch=style.hatch, lw=0.5, label=f"{state}{letter}")
         )
-    if any(not t.of(lane) for t in timelines for lane in lanes):
-        handles.append(Patch(fc="none", ec=MUTED, ls=(0, (2, 2)), lw=0.5, label="not looked at"))
+    words = ["not looked at"] if any(not t.of(lane) for t in timelines for lane in lanes) else []
+    words += [NOT_THERE_YET] if any(map(_absent, told)) else []
+    if words:
+        handles.append(Patch(fc="none", ec=MUTED, ls=(0, (2, 2)), lw=0.5, label=", ".join(words)))
     if _has_marks(timelines, shown):
         handles.append(Line2D([], [], ls="none", marker="^", color=INK, label="election, boot"))
     if any(e.kind == "fault" for t in timelines for e in t.events):
@@ -373,17 +283,3 @@ def _has_marks(timelines: Sequence[Timeline], lanes: set[str]) -> bool:
     return any(
         e.component in lanes and e.kind not in ("fault", "leader") for t in timelines for e in t.events
     )
-
-
-def _outage_legend(axes: Axes) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    axes.legend(
-        handles=[
-            Patch(fc="#9fc5e8", ec="#1f4e79", hatch="//", label="predicted, 90 % interval"),
-            Line2D([], [], color="#1f4e79", lw=2, label="predicted, median"),
-            Line2D([], [], ls="none", marker="D", color="#b03a00", label="observed (value at the right)"),
-        ],
-        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, frameon=False, fontsize=8.5, borderaxespad=0.1,
-    )  # fmt: skip

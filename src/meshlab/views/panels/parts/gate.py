@@ -18,7 +18,7 @@ class NotYet(MeshlabError):
     """The cells below wait for a person; the text says what to do in the panel. A notebook stops here, calmly."""
 
     def _render_traceback_(self) -> list[str]:
-        return [f"⏸ {self}"]
+        return [f"○ {self}"]
 
 
 def approved_beforehand(target: Target) -> bool:

@@ -1,4 +1,4 @@
-"""Slow pictures drawn behind a fast panel: the newest request only, in a thread of its own."""
+"""Slow answers worked out behind a fast panel: the newest question only, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -11,27 +11,38 @@ Drawn = TypeVar("Drawn")
 
 
 class Later(Generic[Asked, Drawn]):
-    """Draws what was asked for last; what is overtaken while another is drawn is never drawn.
+    """Answers what was asked last; what is overtaken while another is worked out is never begun, nor shown.
 
     Parameters
     ----------
     draw
-        Makes the picture of what was asked for; the slow part.
+        Works out the answer, a picture mostly; the slow part. What it is asked holds all that it depends on.
     show
-        Puts it on the screen.
+        Puts it on the screen. Nobody can ask while it does, so that an answer never stands beside a newer question.
+    turn
+        The lock of the panel: it is held while an answer is shown, and not while it is worked out.
+    fail
+        Told what either of them raised; `settle` raises it too.
     """
 
-    def __init__(self, draw: Callable[[Asked], Drawn], show: Callable[[Drawn], None]) -> None:
-        self._draw, self._show = draw, show
-        self._changed = threading.Condition()
+    def __init__(
+        self,
+        draw: Callable[[Asked], Drawn],
+        show: Callable[[Drawn], None],
+        turn: threading.RLock | None = None,
+        fail: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
+        self._draw, self._show, self._fail = draw, show, fail
+        self._changed = threading.Condition(turn or threading.RLock())
         self._asked: list[Asked] = []
         self._busy = False
         self.failed: Exception | None = None
 
     def ask(self, what: Asked) -> None:
-        """Asks for a picture, in place of any that was asked for and not begun."""
+        """Asks, in place of anything that was asked for and not begun."""
         with self._changed:
             self._asked[:] = [what]
+            self.failed = None
             if not self._busy:
                 self._busy = True
                 threading.Thread(target=self._work, name="meshlab-later", daemon=True).start()
@@ -54,10 +65,14 @@ class Later(Generic[Asked, Drawn]):
                     return
                 what = self._asked.pop()
             try:
-                drawn = self._draw(what)
-                with self._changed:
-                    overtaken = bool(self._asked)
-                if not overtaken:
-                    self._show(drawn)
+                self._answer(what)
             except Exception as error:
-                self.failed = error
+                with self._changed:
+                    self.failed = error
+                    self._fail(error)
+
+    def _answer(self, what: Asked) -> None:
+        drawn = self._draw(what)
+        with self._changed:
+            if not self._asked:
+                self._show(drawn)

@@ -12,6 +12,18 @@ function nameSliders(panel) {
   }
 }
 
+// What scrolls must be reached without a mouse.
+function nameRegions(panel, regions) {
+  for (const [kind, name] of Object.entries(regions ?? {})) {
+    for (const part of panel.querySelectorAll("." + kind)) {
+      if (part.tabIndex === 0) continue;
+      part.tabIndex = 0;
+      part.setAttribute("role", "region");
+      part.setAttribute("aria-label", name);
+    }
+  }
+}
+
 function render({ model, el }) {
   const notice = document.createElement("div");
   notice.className = "meshlab-notice";
@@ -24,6 +36,13 @@ function render({ model, el }) {
   const panel = () => el.closest("." + model.get("panel"));
   const others = (node) => [...node.children].filter((child) => !child.contains(el));
   const beat = () => { heard = Date.now(); look(); };
+
+  // Any message of the kernel that made the panel is a sign of life, also one that never reaches this widget.
+  const kernel = model.widget_manager?.kernel;
+  const message = (_, { msg, direction }) => {
+    if (direction === "recv" && msg.header.session && msg.header.session === model.get("kernel")) heard = Date.now();
+  };
+  kernel?.anyMessage?.connect(message);
 
   function show(node) {
     node.classList.toggle("meshlab-away", away);
@@ -42,6 +61,13 @@ function render({ model, el }) {
     notice.textContent = away ? "✖ The kernel does not answer: nothing here works now. " + model.get("advice") : "";
   }
 
+  function name() {
+    const node = panel();
+    if (!node) return;
+    nameSliders(node);
+    nameRegions(node, model.get("regions"));
+  }
+
   function look() {
     const node = panel();
     if (!node) return;
@@ -49,7 +75,7 @@ function render({ model, el }) {
       watched = true;
       grown.observe(node, { childList: true, subtree: true });
     }
-    nameSliders(node);
+    name();
     const silent = Date.now() - heard > SILENT_MS;
     if (silent !== away) {
       away = silent;
@@ -57,7 +83,7 @@ function render({ model, el }) {
     }
   }
 
-  const grown = new MutationObserver(() => nameSliders(panel() ?? el));
+  const grown = new MutationObserver(name);
 
   model.on("msg:custom", beat);
   const timer = setInterval(look, LOOK_MS);
@@ -65,6 +91,7 @@ function render({ model, el }) {
   return () => {
     clearInterval(timer);
     grown.disconnect();
+    kernel?.anyMessage?.disconnect(message);
     model.off("msg:custom", beat);
   };
 }

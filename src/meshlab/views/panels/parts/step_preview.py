@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -54,35 +55,76 @@ class Consequences:
         return tuple((name, old[name], new[name]) for name in sorted(new) if old[name] != new[name])
 
 
+INHERITED = ("instance_type", "talos", "volume_gib")
+"""Settings of the steps before it that say what a machine will be."""
+_NAMES = {"instance_type": "type", "talos": "image: Talos", "volume_gib": "disk, GiB", "cidr": "network"}
+_SILENT = ("part", "machine")
+MOST = 8
+"""Settings that are shown of one step; the rest are counted."""
+
+
 def preview_html(plan: Plan, step: Step, consequences: Consequences, topology: Topology) -> str:
-    """Gives a step's preview as HTML: a list of terms, each with its text."""
+    """Gives a step's preview as HTML: a list of terms, each with its text; what it costs comes early."""
     reason = plan.reasons.get(step.id, "")
     action = str(plan.actions.get(step.id, "not compared yet"))
+    cost = f"{step.cost.monthly:.2f} USD a month ({step.cost.source})" if step.cost.monthly else "nothing"
     entries = [
         ("why", [step.why]),
         ("will", [action + (f" ({reason})" if reason else "")]),
-        ("after", [", ".join(step.needs) or "nothing: it may start at once"]),
-        ("must hold before it", list(step.preconditions) or ["nothing more"]),
-        ("effect on the model", effects(step) or ["none: no component changes its state"]),
-        ("by simulation", _said(consequences, step, topology)),
+        ("with", settings(plan, step)),
+        ("costs", [cost]),
         ("takes", [duration(step)]),
-        (
-            "costs",
-            [f"{step.cost.monthly:.2f} USD a month ({step.cost.source})" if step.cost.monthly else "nothing"],
-        ),
+        ("by simulation", _said(consequences, step, topology)),
+        ("effect on the model", effects(step) or ["none: no component changes its state"]),
+        ("found again by", [step.natural_key] if step.natural_key else []),
+        ("after", [plan[need].title for need in step.needs] or ["nothing: it may start at once"]),
+        ("must hold before it", list(step.preconditions) or ["nothing more"]),
     ]
-    if step.natural_key:
-        entries.insert(3, ("found again by", [step.natural_key]))
     if step.irreversible:
         entries.insert(0, ("▲ irreversible", ["done once in this cluster's life, never retried blindly"]))
     body = "".join(
         f"<dt>{escape(term)}</dt>" + "".join(f"<dd>{escape(text)}</dd>" for text in texts)
         for term, texts in entries
+        if texts
     )
     return (
-        f'<div class="meshlab-preview" aria-live="polite"><h4>{escape(step.title)}'
-        f" <code>{escape(step.id)}</code></h4><dl>{body}</dl></div>"
+        f'<div class="meshlab-preview" aria-live="polite"><p class="meshlab-heading">{escape(step.title)}'
+        f" <code>{escape(step.id)}</code></p><dl>{body}</dl></div>"
     )
+
+
+def settings(plan: Plan, step: Step) -> list[str]:
+    """Gives with what a step is done; for a machine also its type, image and disk, which steps before it settle."""
+    found = {key: value for key, value in step.settings.items() if key not in _SILENT}
+    if "machine" in step.settings:
+        before = [plan[name].settings for name in _ancestors(plan, step)]
+        inherited = {key: known[key] for known in before for key in INHERITED if key in known}
+        found = {key: inherited[key] for key in INHERITED if key in inherited} | found
+    told = [f"{_NAMES.get(key, key.replace('_', ' '))}: {_value(value)}" for key, value in found.items()]
+    more = len(told) - MOST
+    return told[:MOST] + ([f"and {more} more settings"] if more > 0 else [])
+
+
+def _ancestors(plan: Plan, step: Step) -> list[str]:
+    """The steps of the same system that come before it, however far."""
+    found: dict[str, None] = {}
+    ahead = list(step.needs)
+    while ahead:
+        name = ahead.pop(0)
+        if name not in found and plan[name].system == step.system:
+            found[name] = None
+            ahead += plan[name].needs
+    return list(found)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{len(value)} entries"
+    if isinstance(value, (list, tuple)):
+        plain = all(isinstance(one, (str, int, float)) for one in value)
+        return ", ".join(map(str, value)) if plain and len(value) <= 6 else f"{len(value)} of them"
+    text = {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    return text if len(text) <= 120 else f"{text[:119]}…"
 
 
 def _said(consequences: Consequences, step: Step, topology: Topology) -> list[str]:

@@ -199,7 +199,7 @@ def _money(now: QuickAnswer, base: QuickAnswer) -> str:
     more = now.total.monthly.mid - base.total.monthly.mid
     change = f"{'+' if more > 0 else '−'}{money(abs(more))}" if abs(more) >= 0.5 else "as before"
     rows = [("total", [_text(money_between(now.total.monthly)), _text(change)])]
-    return html_table("meshlab-cost", "What does a month cost?", ["", "USD", "change"], rows)
+    return html_table("meshlab-cost", "What does a month cost?", ["what", "USD", "change"], rows)
 
 
 def _drawn(bar: str, bars: bool) -> list[str]:
