@@ -196,7 +196,7 @@ def same_maker(*pictures: str) -> bool:
 
 
 def run(name: str, folder: Path | None = None, times: int = 1) -> Notebook:
-    """Executes a notebook as its source says, in a folder of its own, and gives it stripped, as it was the last time."""
+    """Executes a notebook as its source says, in a folder of its own, and gives it, stripped, as of the last time."""
     if folder is None:
         with tempfile.TemporaryDirectory() as scratch:
             return run(name, Path(scratch), times)

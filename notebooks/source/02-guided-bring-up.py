@@ -70,9 +70,9 @@ tables.Prose(preview(plan, first).splitlines())
 # %% [markdown]
 # ## Do it
 #
-# Click a step (or walk the list with the arrow keys) and read what the model says it changes. Then type the words that the field
-# *approval* asks for (they are bound to this very plan) and press **Apply**. **Hold** starts nothing more and lets
-# what is in flight finish; **Resume** goes on. It takes a minute or two.
+# Click a step (or walk the list with the arrow keys) and read what the model says it changes. Then type the words that
+# stand above the field *approval* (they are bound to this very plan) and press **Apply**. **Hold** starts nothing more
+# and lets what is in flight finish; **Resume** goes on. It takes a minute or two.
 
 # %% tags=["varies"]
 panel

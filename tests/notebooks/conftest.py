@@ -40,12 +40,13 @@ def browser() -> str:
 
 @pytest.fixture(scope="module")
 def lab(browser: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A JupyterLab on a copy of the notebooks, so that nothing is written beside the originals."""
+    """A JupyterLab on a copy of the notebooks and the docs, so that nothing is written beside the originals."""
     scratch = tmp_path_factory.mktemp("lab")
     root = scratch / "project" / "notebooks"
     root.mkdir(parents=True)
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         shutil.copy(path, root)
+    shutil.copytree(ROOT / "docs", root.parent / "docs")
     server = Lab(root, scratch)
     yield server
     server.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import secrets
@@ -14,6 +15,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,15 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+def axe() -> str | None:
+    """Gives the text of axe-core, which knows what a screen reader and a keyboard need; None where it is not there."""
+    if importlib.util.find_spec("axe_playwright_python") is None:
+        return None
+    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
 class Lab:
-    """A running JupyterLab: its address, its token, its process."""
+    """A running JupyterLab: its address, its token, its process. It serves the folder above the notebooks."""
 
     def __init__(self, root: Path, scratch: Path, env: dict[str, str] | None = None) -> None:
         self.root = root
@@ -58,7 +67,7 @@ class Lab:
         tracker.mkdir(parents=True)
         (tracker / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
         arguments = [
-            f"--ServerApp.root_dir={root}",
+            f"--ServerApp.root_dir={root.parent}",
             "--ServerApp.ip=127.0.0.1",
             f"--ServerApp.port={self.port}",
             "--ServerApp.port_retries=0",
@@ -76,7 +85,7 @@ class Lab:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **places, **(env or {})},
-                cwd=root,
+                cwd=root.parent,
             )
         try:
             until(lambda: self._answers(), START_S, "JupyterLab", self._why)
@@ -105,7 +114,7 @@ class Lab:
             return json.loads(answer.read() or b"null")
 
     def url(self, notebook: str) -> str:
-        return f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?token={self.token}&reset"
+        return f"http://127.0.0.1:{self.port}/lab/tree/{self.root.name}/{notebook}?token={self.token}&reset"
 
     def kernel_pids(self) -> list[int]:
         import psutil
@@ -221,3 +230,22 @@ def unnamed(shown: Any, selector: str) -> list[str]:
     return [
         line for line in lines if line.split(" ")[0].rstrip(":") in kinds and '"' not in line.split(":")[0]
     ]
+
+
+def inaccessible(shown: Any, selector: str) -> list[str]:
+    """Gives what axe-core finds serious or critical in parts of the page; nothing where there is no axe-core."""
+    script = axe()
+    if script is None:
+        return []
+    shown.evaluate(script)
+    found: list[str] = shown.evaluate(
+        """async (selector) => {
+            const parts = [...document.querySelectorAll(selector)];
+            const result = await axe.run({include: parts}, {resultTypes: ["violations"]});
+            return result.violations.filter(v => ["serious", "critical"].includes(v.impact) || v.id === "heading-order"
+                    || v.id === "empty-table-header")
+                .flatMap(v => v.nodes.map(n => `${v.impact} ${v.id}: ${n.html.slice(0, 200)}`));
+        }""",
+        selector,
+    )
+    return found

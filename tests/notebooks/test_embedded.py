@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from notebook_lab import Lab, chromium, errors, look, outputs, page, run_all, unnamed, until
+from notebook_lab import Lab, chromium, errors, inaccessible, look, outputs, page, run_all, unnamed, until
 
 import needs
 from meshlab.emulate import lifecycle
@@ -51,6 +51,10 @@ class Seen:
     steps: str = ""
     claims: str = ""
     unnamed: list[str] = field(default_factory=list)
+    inaccessible: list[str] = field(default_factory=list)
+    too_wide: bool = False
+    hold_at: list[float] = field(default_factory=list)
+    followed: float = 0.0
     calls: tuple[int, int] = (0, 0)
     by_hand: bool = False
 
@@ -113,9 +117,15 @@ def by_hand(server: Lab, seen: Seen) -> None:
         panel = shown.locator(".meshlab-bringup-panel")
         (seen.gate,) = errors(shown)
         panel.scroll_into_view_if_needed()
-        panel.get_by_label("preview step").select_option(label="54. Initialise Vault, once")
+        panel.get_by_role("option", name="Initialise Vault, once").click()
         panel.get_by_text("never retried blindly").wait_for()
+        steps = panel.get_by_role("listbox")
+        steps.focus()
+        shown.keyboard.press("Home")
+        panel.locator(".meshlab-preview", has_text="Look at the account").wait_for()
         seen.unnamed = unnamed(shown, ".meshlab-bringup-panel")
+        seen.inaccessible = inaccessible(shown, ".jp-OutputArea-output")
+        seen.too_wide = too_wide(shown, ".meshlab-bringup-panel")
         look(shown, ".meshlab-bringup-panel", seen.pictures / "plan.png")
 
         field_, apply = panel.get_by_label("approval"), panel.get_by_role("button", name="Apply")
@@ -123,7 +133,8 @@ def by_hand(server: Lab, seen: Seen) -> None:
         apply.click()
         panel.get_by_role("alert").filter(has_text="type exactly").wait_for()
         seen.alert = panel.get_by_role("alert").filter(has_text="type exactly").text_content()
-        field_.fill(field_.get_attribute("placeholder").removeprefix("type: "))
+        field_.fill(panel.locator(".meshlab-words code").text_content())
+        seen.hold_at.append(top_of(panel, "Hold"))
         status = panel.locator(".meshlab-status")
         for _ in range(100):  # a click at the same moment may overtake the words; a person clicks again
             apply.click()
@@ -131,7 +142,7 @@ def by_hand(server: Lab, seen: Seen) -> None:
             if "Nothing was applied yet" not in status.text_content():
                 break
 
-        ready = panel.locator("tr", has_text="Wait for all nodes to be Ready").locator("td.done, td.adopted")
+        ready = panel.get_by_role("option", name="Wait for all nodes to be Ready").locator(".done, .adopted")
         until(
             lambda: ready.count() > 0 or "Failed" in status.text_content(),
             2 * PATIENCE_S,
@@ -139,6 +150,8 @@ def by_hand(server: Lab, seen: Seen) -> None:
             lambda: str(status.text_content()),
         )
         assert ready.count(), status.text_content()
+        seen.hold_at.append(top_of(panel, "Hold"))
+        seen.followed = steps.evaluate("list => list.scrollTop")
         panel.get_by_role("button", name="Hold").click()
         panel.locator(".meshlab-status", has_text="Held").wait_for()
         look(shown, ".meshlab-bringup-panel", seen.pictures / "held.png")
@@ -164,7 +177,7 @@ def by_hand(server: Lab, seen: Seen) -> None:
         panel.get_by_role("button", name="Resume").click()
         panel.locator(".meshlab-status", has_text="Done and verified").wait_for(timeout=2_000 * PATIENCE_S)
         seen.status = panel.locator(".meshlab-status").text_content()
-        seen.steps = panel.locator("table.meshlab-steps").text_content()
+        seen.steps = panel.locator(".meshlab-step-list").text_content()
         look(shown, ".meshlab-bringup-panel", seen.pictures / "done.png")
 
         before = mutating_calls()
@@ -193,7 +206,7 @@ def test_the_panel_asks_for_the_words_and_says_so_when_they_are_wrong(by_browser
 @pytest.mark.browser
 def test_a_held_run_survives_its_kernel_and_is_attached_to_again(by_browser: Seen) -> None:
     assert "Held: nothing more is started until Resume" in by_browser.held
-    assert "attach" in by_browser.dead and ".hold()" in by_browser.dead
+    assert "attaching again applies nothing twice" in by_browser.dead and "meshlab hold " in by_browser.dead
     assert "Held" in by_browser.reattached
 
 
@@ -202,6 +215,14 @@ def test_apply_in_the_browser_brings_every_step_to_done(by_browser: Seen) -> Non
     assert re.search(r"Done and verified; (\d+) of \1 steps", by_browser.status)
     assert "waiting" not in by_browser.steps and "✖" not in by_browser.steps
     assert "● yes" in by_browser.claims and "✖" not in by_browser.claims
+
+
+@pytest.mark.browser
+def test_the_panel_stays_still_follows_its_steps_and_needs_no_mouse(by_browser: Seen) -> None:
+    assert by_browser.inaccessible == []
+    assert not by_browser.too_wide
+    assert len(set(by_browser.hold_at)) == 1
+    assert by_browser.followed > 0
 
 
 @pytest.mark.browser
@@ -223,7 +244,7 @@ def test_bring_up_comes_out_as_it_is_kept_and_changes_nothing_the_second_time(
 def test_post_mortem_names_the_machine_that_was_killed(cluster: Seen, script: ModuleType) -> None:
     executed = execute(script, POST_MORTEM, cluster.folder)
     assert secrets_in(executed) == []
-    assert "most likely: master-1" in json.dumps(executed)
+    assert "Most likely: master-1" in json.dumps(executed)
     assert script.differences(script.committed(POST_MORTEM), script.stripped(copy.deepcopy(executed))) == []
     assert (cluster.folder.parent / "out" / "incident-notebook" / "report.html").stat().st_size > 50_000
 
@@ -248,8 +269,34 @@ def test_the_slider_shows_another_moment(by_browser: Seen) -> None:
             until(lambda: "● up" not in row(moment.text_content()), 20, "the table of another moment")
             look(shown, ".meshlab-incident-panel", by_browser.pictures / "incident.png")
             look(shown, ".meshlab-break-panel", by_browser.pictures / "break.png")
+            assert inaccessible(shown, ".jp-OutputArea-output") == []
+            assert smallest_text(shown, ".meshlab-incident-panel") >= 9.0
     finally:
         server.stop()
+
+
+def top_of(panel: Any, name: str) -> float:
+    """Gives how far below the panel's top a button stands."""
+    box, button = panel.bounding_box(), panel.get_by_role("button", name=name).bounding_box()
+    return round(button["y"] - box["y"], 1)
+
+
+def too_wide(shown: Any, selector: str) -> bool:
+    """Whether a part of the page, or anything in it, has to be scrolled sideways."""
+    found: bool = shown.locator(selector).first.evaluate(
+        """node => [node, ...node.querySelectorAll("*")].some(n => n.scrollWidth > n.clientWidth + 1
+            && ["auto", "scroll"].includes(getComputedStyle(n).overflowX))"""
+    )
+    return found
+
+
+def smallest_text(shown: Any, selector: str) -> float:
+    """Gives the height in pixels of a text of 6.5 points, the smallest there is, in the pictures of a panel."""
+    found: float = shown.locator(selector).first.evaluate(
+        """node => Math.min(...[...node.querySelectorAll("img")].map(
+            img => 6.5 * img.clientWidth / (img.naturalWidth * 72 / 96)))"""
+    )
+    return found
 
 
 def row(text: str) -> str:

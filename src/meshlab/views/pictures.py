@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 DPI = 130
 DARK = (
     '<style>body[data-jp-theme-light="false"] img.meshlab-picture'
-    "{filter:invert(0.88) hue-rotate(180deg)}</style>"
+    "{filter:invert(0.93) hue-rotate(180deg)}</style>"
 )
 """Paper gets dark and ink light, and colours stay what they are, in the dark theme of JupyterLab."""
 

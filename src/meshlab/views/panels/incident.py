@@ -90,13 +90,26 @@ class IncidentPanel(Panel):
         return plot_topology(self.topology, timeline_state=self._seen(time))
 
     def lanes(self) -> Figure:
-        """Gives the swim lanes of both histories, where things happen."""
-        from meshlab.views.plots.timeline import plot_timeline
+        """Gives the swim lanes of both histories, where things happen, of what was not well all the time."""
+        from meshlab.views.plots.timeline import default_lanes, plot_timeline
 
         histories = [self.observed]
         if self.predicted is not None:
             histories.insert(0, self.predicted.clipped(self.observed.horizon))
-        return plot_timeline(*histories, topology=self.topology, zoom=True)
+        every = default_lanes(histories, self.topology)
+        troubled = {i.component for t in histories for i in t.intervals if i.state is not State.UP}
+        shown = [name for name in every if name in troubled] or every
+        title = " above ".join(t.origin for t in histories)
+        rest = (
+            f"; the other {len(every) - len(shown)} were up all the time" if len(shown) < len(every) else ""
+        )
+        return plot_timeline(
+            *histories,
+            components=shown,
+            topology=self.topology,
+            title=f"{title.capitalize()}{rest}",
+            zoom=True,
+        )
 
     def _seen(self, time: float) -> dict[str, State]:
         return {name: seen for name, (seen, _) in self.at(time).items() if seen is not None}

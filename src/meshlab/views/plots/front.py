@@ -46,10 +46,11 @@ def front_figure(found: Exploration) -> Figure:
             ax.scatter(
                 [at[0]], [at[1]], s=260, marker="*", color=_BEST, edgecolors=style.INK, zorder=4, label="recommended"
             )  # fmt: skip
+        head = name in (best, _TODAY)
         ax.annotate(
             f"{name} (recommended)" if name == best else name, at, textcoords="offset points",
-            xytext=(0, 12) if name in (best, _TODAY) else (0, -18), ha="center", color=style.INK, fontsize=10 if name in (best, _TODAY) else 8.5,
-            weight="bold" if name in (best, _TODAY) else "normal", zorder=5,
+            xytext=(0, 12 if head else -18), ha="center", color=style.INK, fontsize=10 if head else 8.5,
+            weight="bold" if head else "normal", zorder=5,
         )  # fmt: skip
     ax.set_ylim(0, 1.12 * ax.get_ylim()[1])
     ax.set_xlabel("USD a month (bars: 90 %)")
