@@ -134,8 +134,9 @@ def test_lab_passes_on_what_is_jupyters(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert meshlab("lab", "--port", "8899", "--no-browser").returncode == 0
     assert meshlab("lab", "notebooks", "--ip=::").returncode == 0
-    assert started[0][-4:] == ["--port", "8899", "--no-browser", "notebooks"]
-    assert started[1][-2:] == ["--ip=::", "notebooks"]
+    assert started[0][-3:] == ["--port", "8899", "--no-browser"]
+    assert started[1][-1:] == ["--ip=::"]
+    assert all("--LabApp.default_url=/lab/tree/notebooks" in command for command in started)
 
 
 def test_lab_says_to_root_what_to_do(

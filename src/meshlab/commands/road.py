@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,8 @@ from meshlab.model.extras import require
 
 QUIET = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None")
 """JupyterLab asks nobody outside this machine for updates or news."""
+NO_QUESTION = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+"""... and does not ask the user whether it may, over the first picture."""
 
 
 def demo(
@@ -60,7 +63,17 @@ def lab(
     command = lab_command(notebooks, given)
     if as_json:
         print(json.dumps({"command": command}))
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+    with tempfile.TemporaryDirectory() as config:
+        raise typer.Exit(subprocess.run(command, check=False, env=lab_environment(Path(config))).returncode)
+
+
+def lab_environment(config: Path) -> dict[str, str]:
+    """Gives the environment of a JupyterLab that asks no question; `config` is read beside the user's own settings."""
+    page = config / "labconfig" / "page_config.json"
+    page.parent.mkdir()
+    page.write_text(json.dumps(NO_QUESTION), encoding="utf-8")
+    known = os.environ.get("JUPYTER_CONFIG_PATH")
+    return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [str(config), known]))}
 
 
 def lab_command(notebooks: Path, given: list[str]) -> list[str]:
