@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import matplotlib
 import pytest
 from matplotlib.colors import to_rgba
@@ -9,6 +11,7 @@ from matplotlib.colors import to_rgba
 from meshlab.model import Estimate, Event, Interval, Lane, State, Timeline
 from meshlab.model.spec import reference
 from meshlab.model.timeline import NOT_THERE_YET
+from meshlab.views.panels.parts.lanes import Lanes
 from meshlab.views.plots.outages import plot_outages
 from meshlab.views.plots.time_axis import busy_span
 from meshlab.views.plots.timeline import LETTERS, default_lanes, plot_timeline
@@ -168,3 +171,14 @@ def test_the_names_of_faults_do_not_run_into_each_other():
     figure.canvas.draw()
     boxes = [t.get_window_extent() for t in figure.axes[0].texts if "▼" in t.get_text()]
     assert boxes and not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+
+
+def test_the_line_of_a_moment_stands_where_the_picture_has_that_second():
+    figure = plot_timeline(history(), history("observed"), title="Where is now?")
+    lanes = Lanes(figure, "lanes")
+    figure.savefig(BytesIO(), format="svg")
+    (axes,) = figure.axes
+    for time in (0.0, 10.0, 59.0):
+        across, _ = figure.transFigure.inverted().transform(axes.transData.transform((time, 0.0)))
+        assert lanes.place(time) == pytest.approx(across, abs=0.002)
+    assert lanes.place(61.0) is None

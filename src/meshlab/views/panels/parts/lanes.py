@@ -22,12 +22,11 @@ class Lanes:
     """
 
     def __init__(self, figure: Figure, said: str) -> None:
-        figure.canvas.draw()
+        self.picture = sharp_html(figure, said)  # which settles the layout
         (axes,) = figure.axes
         box = axes.get_position()
         self.left, self.width, self.top, self.height = box.x0, box.width, 1 - box.y1, box.height
         self.start, self.end = axes.get_xlim()
-        self.picture = sharp_html(figure, said)
 
     def place(self, time: float) -> float | None:
         """Gives how far from the left of the picture a moment is, as a share of it; None where it is not shown."""
