@@ -32,12 +32,12 @@ from meshlab import reference
 from meshlab.model import Distribution
 from meshlab.model.spec import data_file
 from meshlab.planning import fits, latency
-from meshlab.planning.report import STEPS, answers, capacity_plan
+from meshlab.planning.report import answers, capacity_plan
 from meshlab.simulate import load_scenario, simulate
 from meshlab.views import tables
 from meshlab.views.pictures import Picture
 from meshlab.views.plots import plan_figures
-from meshlab.views.progress import Progress
+from meshlab.views.bar import Bar
 from meshlab.views.topology.plot import plot_topology
 
 # %% [markdown]
@@ -55,8 +55,8 @@ Picture(plot_topology(cluster), "The reference cluster: two sites, six machines,
 # All models, asked once, for the next 24 months. Each row is taken apart below.
 
 # %%
-with Progress("asking every model", STEPS) as bar:
-    found = answers(cluster, tick=bar.tick)
+with Bar("asking every model") as bar:
+    found = answers(cluster, progress=bar.at)
 plan = capacity_plan(found)
 tables.plan_table(plan, "Question by question")
 
@@ -249,8 +249,8 @@ tables.room(fit for fit in fits(beside) if not fit.fits)
 # %%
 fourth = replace(cluster.machine("worker-3"), name="worker-4", address="10.40.0.14")
 second = unsealed.with_component(fourth).with_component(replace(tron, machines=("worker-3", "worker-4")))
-with Progress("asking every model of the changed design", STEPS) as bar:
-    both = replace(found, changed={"KMS seal, second Tron": answers(second, tick=bar.tick)})
+with Bar("asking every model of the changed design") as bar:
+    both = replace(found, changed={"KMS seal, second Tron": answers(second, progress=bar.at)})
 tables.plan_table(capacity_plan(both), "The same questions")
 
 # %% [markdown]
@@ -268,7 +268,7 @@ from meshlab.views.plots.front import front_figure
 
 choices = ["masters=3,5", "zones=1,3", "spare-workers=0,1", "tor=shared,own", "chain-replicas=1,2"]
 roomy = cluster.with_component(replace(cluster.machine("worker-1"), memory=768 * 2.0**30))
-with Progress("measuring the designs") as bar:
+with Bar("measuring the designs") as bar:
     searched = explore(roomy, choices, samples=1000, progress=bar.at)
 Picture(front_figure(searched))
 
@@ -286,15 +286,13 @@ tables.Prose([*advice(searched.recommendation), *rejections(searched)])
 
 # %%
 from meshlab.views.links import Links
-from meshlab.views.plots.plan_files import write_plan
+from meshlab.views.plots.plan_files import write_plans
 
 out = Path("../out")
 out.mkdir(exist_ok=True)
-written = []
-with Progress("writing the plan", 2) as bar:
-    for name in ("decision.html", "decision.md"):
-        written.append(write_plan(both, out / name, design="reference.yaml", exploration=searched))
-        bar.tick()
+files = [out / "decision.html", out / "decision.md"]
+with Bar("writing the plan") as bar:
+    written = write_plans(both, files, design="reference.yaml", exploration=searched, progress=bar.at)
 Links((w.files[0], f"{w.numbers} numbers, {len(w.report.sources)} sources") for w in written)
 
 # %% [markdown]

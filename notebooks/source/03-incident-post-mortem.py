@@ -38,7 +38,7 @@ from meshlab.views.panels.bringup import BringUpPanel
 from meshlab.views.panels.incident import IncidentPanel
 from meshlab.views.pictures import Picture
 from meshlab.views.plots.report_figures import write_report
-from meshlab.views.progress import Progress
+from meshlab.views.bar import Bar
 
 # %% [markdown]
 # ## What should a lost master look like?
@@ -100,7 +100,7 @@ incident_folder = breaking.result()
 # nothing here was told who broke it.
 
 # %%
-with Progress("simulating every fault that could have done it") as bar:
+with Bar("simulating every fault that could have done it") as bar:
     found = post_mortem(incident_folder, seed=0, progress=bar.at)
 tables.Prose(["Most likely: " + " and ".join(found.explanation.best.components)])
 

@@ -12,11 +12,11 @@ from meshlab.model import Topology
 from meshlab.planning.report.words import span
 from meshlab.planning.whatif import Change, Quick, QuickAnswer, changed, farthest
 from meshlab.planning.worlds import WORLDS
+from meshlab.views.bar import bar_html
 from meshlab.views.links import link_html
 from meshlab.views.panels.parts.heap import set_aside
 from meshlab.views.panels.parts.panel import Panel, in_turn
 from meshlab.views.panels.parts.whatif_tables import answer_html, words
-from meshlab.views.progress import bar_html
 
 if TYPE_CHECKING:
     import ipywidgets as widgets

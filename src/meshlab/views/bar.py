@@ -10,37 +10,28 @@ EVERY_S = 0.2
 """Seconds between two changes of the bar at least."""
 
 
-class Progress:
+class Bar:
     """A bar in the cell that works; in a plain terminal, nothing.
 
     Parameters
     ----------
     words
         What is done, for people.
-    of
-        How many steps there are; 0 where the work says so itself.
 
     Examples
     --------
-    >>> with Progress("counting", 3) as bar:
-    ...     for _ in range(3):
-    ...         bar.tick()
-    >>> bar.done
-    3
+    >>> with Bar("counting") as bar:
+    ...     for done in range(3):
+    ...         bar.at(done, 3)
     """
 
-    def __init__(self, words: str, of: int = 0) -> None:
-        self.words, self.of, self.done = words, of, 0
+    def __init__(self, words: str) -> None:
+        self.words = words
         self._handle: Any = None
         self._last = 0.0
 
-    def tick(self) -> None:
-        """Says that one more step is done."""
-        self.at(self.done + 1, self.of)
-
     def at(self, done: int, of: int, what: str = "") -> None:
         """Says how many of how many steps are done, and what is at work now."""
-        self.done, self.of = done, of
         now = time.monotonic()
         if self._handle is not None and now - self._last >= EVERY_S:
             self._last = now
@@ -53,7 +44,7 @@ class Progress:
             from IPython.core.display_functions import DisplayHandle
 
             self._handle = cast("Any", DisplayHandle)()
-            self._handle.display(_bundle(bar_html(self.words, 0, self.of)), raw=True)
+            self._handle.display(_bundle(bar_html(self.words, 0, 0)), raw=True)
         return self
 
     def __exit__(self, *_: object) -> None:
