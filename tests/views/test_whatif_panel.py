@@ -22,10 +22,9 @@ from meshlab.planning.report.words import money, years
 from meshlab.views.panels.failures import FailurePanel
 from meshlab.views.panels.parts.bars import interval_bar
 from meshlab.views.panels.parts.later import Later
-from meshlab.views.panels.parts.whatif_tables import mark, words
 from meshlab.views.panels.parts.panel import STALE
-from meshlab.views.panels.parts.whatif_tables import answer_html
 from meshlab.views.panels.whatif import WhatIfPanel
+from meshlab.views.panels.whatif_tables import answer_html, mark, words
 from meshlab.views.plots.plan_figures import KINDS, plan_figures
 from meshlab.views.plots.plan_files import write_plan
 from own_time import PATIENCE_S

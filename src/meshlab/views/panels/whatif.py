@@ -16,7 +16,7 @@ from meshlab.views.bar import bar_html
 from meshlab.views.links import link_html
 from meshlab.views.panels.parts.heap import set_aside
 from meshlab.views.panels.parts.panel import Panel, in_turn
-from meshlab.views.panels.parts.whatif_tables import answer_html, words
+from meshlab.views.panels.whatif_tables import answer_html, words
 
 if TYPE_CHECKING:
     import ipywidgets as widgets
