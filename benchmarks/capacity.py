@@ -64,7 +64,7 @@ def one_world(cluster: Topology, rng: np.random.Generator, table: dict[Any, Any]
     roles = [grows_as(w, table) for w in chains]
     both = sum(drawn[role, "traffic"] for role in roles)
     more = sum(drawn[role, "traffic"] * drawn[role, "traffic-growth"] for role in roles)
-    claim("dc-1 way out", both, more, 1e9)
+    claim("dc-1 uplink", both, more, 1e9)
     claim("etcd database quota", drawn["etcd", "size"], drawn["etcd", "growth"], 2.0**31)
     vault = cluster.workload("vault-server")
     role = grows_as(vault, table)
