@@ -42,6 +42,7 @@ TAKING = {
         "destroy": [SPEC, "--target", "live"],
         "drift": [SPEC, "--target", "live"],
         "observe": [SPEC, "--target", "live"],
+        "status": [SPEC, "--target", "live"],
     },
     "emulate": {
         "demo": [],
