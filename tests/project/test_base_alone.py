@@ -126,7 +126,7 @@ def test_each_command_is_in_one_of_the_tables() -> None:
 def test_the_base_answers(name: str, alone: dict[tuple[str, str], tuple[int, str, str]]) -> None:
     code, out, err = alone["base", name]
     assert code == 0, err
-    assert out
+    assert out or err
 
 
 @pytest.mark.parametrize(
