@@ -176,3 +176,16 @@ def test_raft_terms_bound_the_offset_between_two_machines():
     facts = [fact, Before("observer", 0.0, "master-2", 0.0), Before("master-2", 0.0, "observer", 0.0)]
     low, _ = offsets(facts)["master-1"]
     assert low == pytest.approx(2.0, abs=0.01)  # master-1's clock is at least two seconds behind
+
+
+def test_what_an_event_holds_is_told_in_words():
+    """A machine's status was told as a Python dictionary: {'unmet_conditions': [{'name': 'services' …"""
+    conditions = [{"name": "services", "reason": "etcd not healthy"}, {"name": "time", "reason": ""}]
+    data = {"stage": "running", "status": {"ready": False, "unmet_conditions": conditions}, "error": None}
+    (row,) = talos_rows(
+        [{"id": "cnbd3d8hv4r0a1b2c3d0", "type": "x.MachineStatusEvent", "data": data}], "m", "s"
+    )
+    assert row.text == (
+        "m: MachineStatus stage running status ready False, unmet conditions name services,"
+        " reason etcd not healthy; name time"
+    )
