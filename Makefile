@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-busy lab bench lint lock wheel-check clean
+.PHONY: demo test test-busy lab bench fuzz lint lock wheel-check clean
 
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALLED := locks/dev.txt locks/counting.txt locks/compare.txt
@@ -48,6 +48,10 @@ lab: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python benchmarks
+
+# Spoils COUNT sound files and takes each as the commands do; a failure says how it is tried again.
+fuzz: $(READY)
+	@$(BIN)/python tests/fuzz/fuzz.py --count $(or $(COUNT),10000) --seed $(or $(SEED),1)
 
 lint: $(READY)
 	@$(BIN)/ruff check src tests benchmarks scripts notebooks/source

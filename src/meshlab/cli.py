@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 a check did not hold; 2 bad input; 3 the live side failed 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable
@@ -21,10 +22,12 @@ from meshlab.commands.bringup import holding
 from meshlab.commands.bringup import plans as bringup
 from meshlab.commands.bringup import status as standing
 from meshlab.commands.capacity import availability, explore, planning, report
+from meshlab.commands.failures import meant_for_a_person
 from meshlab.commands.output import complain, say
 from meshlab.commands.trust import calibration, validation
 from meshlab.model.errors import MeshlabError
 from meshlab.model.extras import missing
+from meshlab.model.reading import VARIABLE, Limits
 
 app = typer.Typer(
     name="meshlab",
@@ -95,8 +98,20 @@ def meshlab(
             "--version", is_eager=True, callback=_version, help="say meshlab's and Python's version"
         ),
     ] = False,
+    limits: Annotated[
+        str,
+        typer.Option(
+            "--limits",
+            metavar="size=200MB,…",
+            envvar=VARIABLE,
+            help="read files that are larger than usual: size, depth, values, time (see docs/reference.md)",
+        ),
+    ] = "",
 ) -> None:
     """Model, simulate, bring up and explain one hybrid Kubernetes cluster on Talos."""
+    Limits().with_text(limits)
+    if limits:
+        os.environ[VARIABLE] = limits  # a runner, and whatever else is started from here, has them too
 
 
 def main() -> None:
@@ -118,6 +133,10 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         code, show = getattr(error, "exit_code", None), getattr(error, "show", None)
+        meant = meant_for_a_person(error)
+        if meant is not None:
+            complain(meant)
+            sys.exit(meant.exit_code)
         if code is None or show is None:
             raise
         show()

@@ -208,7 +208,7 @@ def test_probabilities_may_be_expressions(expression: str, mean: float, tmp_path
     ("gate", "data", "line", "message"),
     [
         (f'<and>{A}<basic-event name="zz"/></and>', "", 3, "'zz' is used and not defined"),
-        (f'<and>{A}<gate name="top"/></and>', "", 0, "0 gates are used by no other"),
+        (f'<and>{A}<gate name="top"/></and>', "", 3, "depends on itself"),
         (f'<and>{A}<gate name="g"/></and>', "", 3, "depends on itself"),
         (f"<xor>{A}{B}{C}</xor>", "", 3, "nest them"),
         (f"<atleast>{A}{B}</atleast>", "", 3, "needs min="),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from watching import SILENT, UP, Answer, asked, master_1_dies, member, written
 
 from meshlab.incident.observe.observed import initial_leaders, observed
 from meshlab.incident.observe.samples import Sample
 from meshlab.model import Interval, State, Topology
+from meshlab.parameters.calibration.timeline_file import parse_history
 
 
 def states(timeline, component):
@@ -220,3 +223,13 @@ def test_vault_whose_pods_do_not_exist_is_down_and_one_that_is_only_silent_is_un
             asked("vault", name, 10.0, lambda _, a=answer: a) for name in ("master-1", "master-2", "master-3")
         ]
         assert observed(written(*runs, end=10.0), cluster).state_at("vault", 5.0) is state
+
+
+def test_answers_that_come_when_the_watch_is_over_do_not_make_it_longer(cluster):
+    """What `observe` writes is read by `calibrate`, which refuses states outside of the watched time."""
+    samples = master_1_dies(at=10.0)
+    seen = observed(replace(samples, ended=samples.items[-1].got - 0.3), cluster)
+    assert seen.intervals
+    assert all(0 <= i.start < i.end <= seen.horizon for i in seen.intervals)
+    assert all(event.time <= seen.horizon for event in seen.events)
+    assert parse_history(seen.to_json(), "timeline.json").timeline == seen

@@ -71,8 +71,39 @@ def test_a_watch_that_was_killed_is_read_from_its_samples(tmp_path, cluster):
 
 
 def test_a_folder_that_is_no_incident_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"incident\.json.*cannot be read"):
+    with pytest.raises(InputError, match=r"incident\.json.*no such file"):
         Incident.load(tmp_path)
     (tmp_path / "incident.json").write_text("{}")
     with pytest.raises(InputError, match="not an incident"):
+        Incident.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("rows.jsonl", b'{"t_lo": 1.0, "t_hi"', r"rows\.jsonl:1: not JSON"),
+        ("rows.jsonl", b'{"foo": 1}\n', r"rows\.jsonl:1: not a row: it has no t_lo"),
+        ("rows.jsonl", b"\x00\x01\xfe", r"rows\.jsonl:1: not JSON"),
+        ("rows.jsonl", b"[" * 9_000, r"rows\.jsonl:1: nests deeper|rows\.jsonl:1: not JSON"),
+        ("notes.md", b"first\nf\xfcr", r"notes\.md:2: not UTF-8 text"),
+        ("timeline.json", b'{"origin": "observed", "horizon_s": NaN}', r"timeline\.json:1: not JSON: NaN"),
+        (
+            "timeline.json",
+            b'{"origin": "observed", "horizon_s": 1.0, "epoch": 1e300, "intervals": []}',
+            "epoch is no Unix time",
+        ),
+        ("timeline.json", b'{"origin": "observed", "horizon_s": 1.0, "intervals": 7}', "not a timeline"),
+        (
+            "timeline.json",
+            b'{"origin": "dreamt", "horizon_s": 1.0, "intervals": []}',
+            "its origin is none of",
+        ),
+        ("incident.json", b"[" * 5_000, r"incident\.json:1"),
+        ("incident.json", b'{"format": "meshlab-incident-1", "about": 7}', "`about` is a map"),
+    ],
+)
+def test_a_damaged_file_of_an_incident_is_named(name, content, words, tmp_path, cluster):
+    from_samples(master_1_dies(), cluster, "night").save(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=words):
         Incident.load(tmp_path)

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from meshlab.model import Discovery, Distribution, Firewall, FirewallRule, Link, Machine, Topology
+from meshlab.model import (
+    Discovery,
+    Distribution,
+    Firewall,
+    FirewallRule,
+    Link,
+    Machine,
+    Reliability,
+    Topology,
+)
 from meshlab.model.exchange import import_design
 from meshlab.model.review import RULES, Finding, review, rule_id
 from meshlab.model.spec import reference
@@ -102,6 +111,12 @@ FAULTY: dict[str, Callable[[], Topology]] = {
     "etcd-ports-public": lambda: rules(("tcp", 2379, "0.0.0.0/0")),
     "wireguard-port-closed": lambda: rules(("tcp", 51820, "0.0.0.0/0")),
     "no-worker-firewall": lambda: CLUSTER,
+    "too-many-voters": lambda: edit("etcd", voters=MASTERS * 3),
+    "pods-network-too-small": lambda: replace(
+        CLUSTER, networks=replace(CLUSTER.networks, pods="10.244.0.0/22")
+    ),
+    "link-loses-much": lambda: edit("us-east-1--dc-1", loss=0.5),
+    "hardly-ever-up": lambda: edit("worker-1", reliability=Reliability(1e-9, Distribution.constant(3e10))),
 }
 SOUND: dict[str, Callable[[], Topology]] = {
     "overlay-slash-24": lambda: edit("kubespan", claimed_prefix=0),

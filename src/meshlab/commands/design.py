@@ -15,6 +15,7 @@ from meshlab.commands.output import (
     Spec,
     answer,
     hand_over,
+    ready,
     say,
     table,
     topology_of,
@@ -51,6 +52,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Shows a topology. Example: `meshlab show data/reference.yaml --format png -o topology.png`"""
+    ready(output)
     topology = topology_of(spec)
     if as_json and form not in ("table", "node-link", "png"):
         raise InputError.single(
@@ -112,6 +114,7 @@ def import_(
     from meshlab.model.exchange import import_design
     from meshlab.model.spec import dump
 
+    ready(output)
     imported = import_design(design)
     text = dump(imported.topology)
     if output:

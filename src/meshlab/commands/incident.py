@@ -14,6 +14,7 @@ from meshlab.commands.output import (
     Spec,
     TargetName,
     answer,
+    ready,
     say,
     span,
     table,
@@ -42,10 +43,11 @@ def observe(
     from meshlab.incident.watch import watch
     from meshlab.live.omni.reach import management_call
 
-    topology = topology_of(spec)
-    where = target_of(target, topology)
     longest = inf if seconds is None else span("--for", seconds, "for example 90s, 10min")
     every = span("--interval", interval, "for example 500ms")
+    topology = topology_of(spec)
+    where = target_of(target, topology)
+    ready(output, folder=True)
     with Watching() as shown:
         incident = watch(
             topology,
@@ -103,4 +105,5 @@ def incident(
         write(report, page)
         write(report.with_suffix(".md"), markdown(result.report))
         say(f"wrote {report} and {report.with_suffix('.md')}")
+    ready(report)
     answer(result.to_dict(), as_json, "" if as_json else found(result, every))

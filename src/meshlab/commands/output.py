@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EACCES, EISDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +36,7 @@ __all__ = [
     "hand_over",
     "one_line",
     "progress_bar",
+    "ready",
     "say",
     "span",
     "table",
@@ -157,6 +160,32 @@ def writing(file: Path) -> Iterator[None]:
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise InputError.single(str(file), f"cannot be written: {why}", "choose another place") from None
+
+
+def ready(file: Path | None, *, folder: bool = False) -> None:
+    """Makes sure, before the work is done, that its answer can be written: the place is there and has room.
+
+    Raises
+    ------
+    InputError
+        The place is a folder (or, for a `folder`, a file), is not there, is not ours or is full.
+    """
+    from tempfile import NamedTemporaryFile
+
+    if file is None:
+        return
+    with writing(file):
+        if folder:
+            file.mkdir(parents=True, exist_ok=True)
+        elif file.is_dir():
+            raise IsADirectoryError(EISDIR, "is a directory")
+        elif file.exists() and not file.is_file():
+            return  # /dev/stdout, a pipe: nothing is known before it is written
+        elif file.exists() and not os.access(file, os.W_OK):
+            raise PermissionError(EACCES, "permission denied")
+        with NamedTemporaryFile(dir=file if folder else file.parent, prefix=".meshlab-") as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
 
 
 def write(file: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from meshlab.commands.output import Json, answer, say
+from meshlab.commands.output import Json, answer, ready, say
 from meshlab.model.errors import CheckFailed, MeshlabError
 from meshlab.model.extras import require
 
@@ -31,6 +31,7 @@ def demo(
     """Models, simulates, brings up, breaks and explains the reference cluster. Example: `meshlab demo`"""
     from meshlab.demo import run
 
+    ready(output, folder=True)
     result = run(output, say)
     answer(result.summary, as_json, result.text)
     if not result.holds:

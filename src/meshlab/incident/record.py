@@ -13,6 +13,7 @@ from meshlab.incident.evidence.rows import Row, events, ordered, read_rows, writ
 from meshlab.incident.observe.observed import observed
 from meshlab.incident.observe.samples import Samples, read_samples
 from meshlab.model import InputError, Timeline, Topology
+from meshlab.model.reading import read_json, read_text
 from meshlab.model.spec import dump, load
 
 FORMAT = "meshlab-incident-1"
@@ -25,6 +26,9 @@ SAMPLES, TIMELINE, TOPOLOGY, NOTES, ROWS, ABOUT = (
     "rows.jsonl",
     "incident.json",
 )
+
+
+_AGAIN = "is this an incident's folder? `meshlab observe` writes one"
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,14 @@ class Incident:
             raise InputError.single(
                 folder / ABOUT, "this is not an incident", f"its format must be {FORMAT!r}"
             )
+        told, missing = about.get("about", {}), about.get("not_collected", [])
+        if not isinstance(told, dict) or not isinstance(missing, list):
+            raise InputError.single(folder / ABOUT, "`about` is a map and `not_collected` a list", _AGAIN)
         rows = folder / ROWS
         notes = folder / NOTES
         try:
             timeline = Timeline.from_dict(_json(folder / TIMELINE))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError.single(
                 folder / TIMELINE, f"not a timeline: {error}", "make it again from the samples"
             ) from error
@@ -94,10 +101,10 @@ class Incident:
             load(folder / TOPOLOGY),
             timeline,
             read_rows(rows) if rows.exists() else (),
-            notes.read_text(encoding="utf-8") if notes.exists() else "",
+            read_text(notes) if notes.exists() else "",
             folder,
-            tuple(about.get("not_collected", ())),
-            about.get("about", {}),
+            tuple(str(part) for part in missing),
+            told,
         )
 
     def with_rows(self, rows: Iterable[Row]) -> Incident:
@@ -152,14 +159,7 @@ def members(samples: Samples) -> dict[str, str]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError.single(
-            path, f"cannot be read: {error.strerror}", "is this an incident's folder?"
-        ) from error
-    except ValueError as error:
-        raise InputError.single(path, f"not JSON: {error}", "restore the file") from error
+    data = read_json(path, _AGAIN)
     return data if isinstance(data, dict) else {"items": data}
 
 

@@ -12,7 +12,8 @@ from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 from meshlab.live.secret import Secret
-from meshlab.model.errors import LiveError
+from meshlab.model.errors import InputError, LiveError
+from meshlab.model.reading import YAML, read_text
 
 Object = dict[str, Any]
 """A Kubernetes object or list as decoded JSON."""
@@ -63,7 +64,7 @@ class ClientFiles:
 def kubeconfig_content(source: Secret[str] | Secret[bytes] | Mapping[str, Any] | Path | str) -> Object:
     if isinstance(source, Mapping):
         return dict(source)
-    from ruamel.yaml import YAML
+    from ruamel.yaml import YAML as Ruamel
     from ruamel.yaml.error import YAMLError
 
     if isinstance(source, Secret):
@@ -71,11 +72,11 @@ def kubeconfig_content(source: Secret[str] | Secret[bytes] | Mapping[str, Any] |
     else:
         where = str(source)
         try:
-            text = Path(source).expanduser().read_text()
-        except OSError as error:
-            raise KubernetesError(f"the kubeconfig {where} cannot be read: {error.strerror}") from None
+            text = read_text(Path(source).expanduser(), YAML)
+        except InputError as error:
+            raise KubernetesError(f"the kubeconfig cannot be read: {error}") from None
     try:
-        found = YAML(typ="safe").load(text)
+        found = Ruamel(typ="safe").load(text)
     except YAMLError:
         found = None
     if not isinstance(found, dict) or "clusters" not in found:

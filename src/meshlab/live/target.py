@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from meshlab.model.errors import InputError, MeshlabError
+from meshlab.model.reading import read_json
 
 
 class NoTarget(MeshlabError):
@@ -101,8 +103,22 @@ class Patience:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Patience:
+        """Gives the times that are said, and the defaults for the others.
+
+        Raises
+        ------
+        ValueError
+            A name is unknown, or a time is no number of seconds over zero.
+        """
+        if not isinstance(data, Mapping):
+            raise ValueError(f"patience is a map of seconds, not {str(data)[:60]!r}")
         known = {f.name for f in fields(cls)}
-        return replace(cls(), **{name: float(value) for name, value in data.items() if name in known})
+        for name, value in data.items():
+            if name not in known:
+                raise ValueError(f"there is no patience {name[:40]!r}; there are {', '.join(sorted(known))}")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
+                raise ValueError(f"patience {name} is no number of seconds: {str(value)[:40]!r}")
+        return replace(cls(), **{name: float(value) for name, value in data.items()})
 
 
 @dataclass(frozen=True)
@@ -178,24 +194,35 @@ class Target:
 
     @classmethod
     def load(cls, path: str | Path) -> Target:
-        """Gives the target written in a JSON file."""
+        """Gives the target written in a JSON file.
+
+        Raises
+        ------
+        InputError
+            It is none; says what in it makes no sense.
+        """
         path = Path(path)
+        hint = "it is written by `meshlab emulate up`"
+        data = read_json(path, hint)
         try:
-            data = json.loads(path.read_text())
+            if not isinstance(data, dict):
+                raise ValueError("a target is an object with a name")
+            known = [f.name for f in fields(cls)]
+            for key in data:
+                if key not in known:
+                    raise ValueError(f"unknown key {key[:40]!r}; known: {', '.join(known)}")
             return cls(
-                name=str(data["name"]),
-                directory=Path(data.get("directory") or path.parent),
-                region=str(data.get("region", "us-east-1")),
-                aws_endpoint=str(data.get("aws_endpoint", "")),
-                aws_profile=str(data.get("aws_profile", "")),
-                dial_rules=tuple(DialRule(r["source"], r["to"]) for r in data.get("dial_rules", ())),
+                name=_text(data, "name", _NAME),
+                directory=Path(_text(data, "directory", _ANY, "") or path.parent),
+                region=_text(data, "region", _REGION, "us-east-1"),
+                aws_endpoint=_text(data, "aws_endpoint", _URL, ""),
+                aws_profile=_text(data, "aws_profile", _ANY, ""),
+                dial_rules=tuple(_rule(rule) for rule in _listed(data.get("dial_rules", []))),
                 patience=Patience.from_dict(data.get("patience", {})),
-                omni_endpoint=str(data.get("omni_endpoint", "")),
+                omni_endpoint=_text(data, "omni_endpoint", _URL, ""),
             )
-        except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-            raise InputError.single(
-                path, f"not a target file: {error}", "it is written by `meshlab emulate up`"
-            ) from error
+        except ValueError as error:
+            raise InputError.single(path, f"not a target file: {error}", hint) from None
 
     def save(self, path: str | Path) -> None:
         """Writes the target as JSON, whole or not at all."""
@@ -214,3 +241,33 @@ class Target:
             "patience": Patience.short(),
         }
         return cls(directory=directory, **(given | settings))
+
+
+_ANY = re.compile(r"[^\0]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}")
+_URL = re.compile(r"|https?://[^\s/?#]+[^\s]*")
+
+
+def _text(data: Mapping[str, Any], key: str, form: re.Pattern[str], default: str | None = None) -> str:
+    value = data.get(key, default)
+    if value is None:
+        raise ValueError(f"it has no {key}")
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise ValueError(f"{key} is {str(value)[:60]!r}")
+    return value
+
+
+def _listed(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"dial_rules is no list: {str(value)[:60]!r}")
+    return value
+
+
+def _rule(value: Any) -> DialRule:
+    if not isinstance(value, dict) or set(value) != {"source", "to"}:
+        raise ValueError(f"a dial rule has `source` and `to`: {str(value)[:60]!r}")
+    source, to = (ipaddress.ip_network(str(value[key])) for key in ("source", "to"))
+    if source.version != to.version or source.num_addresses > to.num_addresses:
+        raise ValueError(f"{to} has no room for every address of {source}")
+    return DialRule(str(value["source"]), str(value["to"]))

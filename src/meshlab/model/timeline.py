@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from meshlab.model.states import State
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Origin = Literal["predicted", "planned", "executed", "observed"]
+LAST_EPOCH = 253402300799.0
+"""The last second of the year 9999, the last that a date can be made of."""
 
 
 NOT_THERE_YET = "not there yet"
@@ -228,39 +231,76 @@ class Timeline:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Timeline:
-        """Gives the timeline that `to_dict` wrote."""
+        """Gives the timeline that `to_dict` wrote.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            Something is missing, of another type, or no finite number; the message says what.
+        """
+        if data["origin"] not in get_args(Origin):
+            raise ValueError(f"its origin is none of {', '.join(get_args(Origin))}: {data['origin']!r}")
+        horizon, epoch = _number(data["horizon_s"], "horizon_s"), data.get("epoch")
+        if horizon < 0:
+            raise ValueError(f"its horizon is no length of time: {horizon:g}")
+        if epoch is not None and not 0 <= _number(epoch, "epoch") <= LAST_EPOCH:
+            raise ValueError(f"its epoch is no Unix time: {epoch:g}")
         return cls(
             origin=data["origin"],
-            horizon=data["horizon_s"],
-            epoch=data.get("epoch"),
+            horizon=horizon,
+            epoch=epoch,
             intervals=tuple(
                 Interval(
-                    i["component"],
+                    _word(i["component"], "component"),
                     State(i["state"]),
-                    i["start_s"],
-                    i["end_s"],
-                    i.get("cause", ""),
-                    tuple(i.get("evidence", ())),
-                    i.get("uncertainty_s", 0.0),
+                    _number(i["start_s"], "start_s"),
+                    _number(i["end_s"], "end_s"),
+                    _word(i.get("cause", ""), "cause"),
+                    _words(i.get("evidence", ()), "evidence"),
+                    _number(i.get("uncertainty_s", 0.0), "uncertainty_s"),
                 )
                 for i in data["intervals"]
             ),
             events=tuple(
                 Event(
-                    e["time_s"],
-                    e["component"],
-                    e["text"],
-                    e.get("kind", "event"),
-                    tuple(e.get("evidence", ())),
+                    _number(e["time_s"], "time_s"),
+                    _word(e["component"], "component"),
+                    _word(e["text"], "text"),
+                    _word(e.get("kind", "event"), "kind"),
+                    _words(e.get("evidence", ()), "evidence"),
                 )
                 for e in data.get("events", ())
             ),
             series=tuple(
-                Series(s["component"], s["quantity"], s["unit"], tuple(s["times_s"]), tuple(s["values"]))
+                Series(
+                    _word(s["component"], "component"),
+                    _word(s["quantity"], "quantity"),
+                    _word(s["unit"], "unit"),
+                    tuple(_number(t, "times_s") for t in s["times_s"]),
+                    tuple(_number(v, "values") for v in s["values"]),
+                )
                 for s in data.get("series", ())
             ),
-            notes=tuple(data.get("notes", ())),
+            notes=_words(data.get("notes", ()), "notes"),
         )
+
+
+def _number(value: object, what: str) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    raise ValueError(f"{what} is no finite number: {str(value)[:40]!r}")
+
+
+def _word(value: object, what: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"{what} is no text: {str(value)[:40]!r}")
+
+
+def _words(value: object, what: str) -> tuple[str, ...]:
+    if isinstance(value, (list, tuple)):
+        return tuple(_word(item, what) for item in value)
+    raise ValueError(f"{what} is no list of texts: {str(value)[:40]!r}")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from meshlab.model.errors import InputError
+from meshlab.model.reading import JSON, read_text
 from meshlab.parameters.calibration.outcome import Calibration
 from meshlab.parameters.table import Parameters, read_csv
 
@@ -18,10 +18,7 @@ def with_file(parameters: Parameters, path: str | Path) -> Parameters:
         The file cannot be read or is neither; names file and line.
     """
     file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError.single(file, f"cannot be read: {error}", "check the path") from None
+    text = read_text(path, JSON)
     if file.suffix == ".csv":
         return parameters.with_rows(read_csv(text, str(file)).values())
     return parameters.with_rows(Calibration.parse(text, str(file)).rows())

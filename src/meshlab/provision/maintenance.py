@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshlab.live.target import Target
-from meshlab.model import Machine, State, Topology
+from meshlab.model import InputError, Machine, State, Topology
 from meshlab.provision.manifests import chains, vault
 from meshlab.provision.plan.draft import Draft
 from meshlab.provision.plan.plan import Action, Plan
@@ -39,10 +39,17 @@ def plan_reboot(
     ------
     UnknownComponent
         A machine is not in the topology.
+    InputError
+        A machine is named twice.
     """
+    for number, name in enumerate(machines):
+        if name in machines[:number]:
+            raise InputError.single(
+                "--reboot", f"{name} is named twice", "one reboot of each machine is planned"
+            )
     draft = Draft(topology, target)
     before: list[str] = []
-    for name in dict.fromkeys(machines):
+    for name in machines:
         last = _reboot(draft, topology.machine(name), () if at_once else before)
         before = last
     steps = tuple(draft.steps)

@@ -14,11 +14,13 @@ from meshlab.commands.output import (
     Spec,
     TargetName,
     answer,
+    ready,
     say,
     table,
     target_of,
     topology_of,
     working,
+    writing,
 )
 from meshlab.model.errors import CheckFailed, InputError, LiveError
 
@@ -71,6 +73,7 @@ def plan(
     from meshlab.provision.run.standing import standing
 
     shown.one_of(destroy, reboot)
+    ready(output)
     topology = topology_of(spec)
     where = target_of(target, topology)
     with working(f"looking at {where.name}"):
@@ -79,7 +82,8 @@ def plan(
     now = standing(where, topology.name)
     begun = now if now is not None and now.open and now.plan.run == made.run else None
     if output:
-        made.save(output)
+        with writing(output):
+            made.save(output)
         say(f"wrote {output}")
     listed = rows(made, {name: one.to_dict() for name, one in judged.items()}, begun.steps if begun else None)
     text = "\n".join(

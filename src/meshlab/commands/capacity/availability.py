@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meshlab.commands.capacity import sampling
-from meshlab.commands.output import Json, answer, say, span, table, topology_of, working, write
+from meshlab.commands.output import Json, answer, ready, say, span, table, topology_of, working, write
 from meshlab.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -199,6 +199,7 @@ def _export(spec: Path, service: str | None, file: Path, as_json: bool) -> None:
     from meshlab.availability.trees.rates import rates, steady
     from meshlab.model import UnknownComponent
 
+    ready(file)
     topology = topology_of(spec)
     formulas = structure(topology)
     if service is None:

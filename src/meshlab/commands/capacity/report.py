@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from meshlab.commands.capacity.search import Budget, Least, Load, Most, Service, Vary, ahead, asked, search
-from meshlab.commands.output import Json, Spec, answer, finite, progress_bar, topology_of
+from meshlab.commands.output import Json, Spec, answer, finite, progress_bar, ready, topology_of
 
 
 def report(
@@ -47,6 +47,7 @@ def report(
     from meshlab.views.plots.plan_files import check_output, write_plan
 
     check_output(output)
+    ready(output)
     topology, seconds = topology_of(spec), ahead(horizon)
     growth, load = finite("--growth", growth), finite("--load", load)
     _need_a_search(

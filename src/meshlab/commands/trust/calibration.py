@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meshlab.commands.output import Json, Spec, answer, say, table, topology_of, write
+from meshlab.commands.output import Json, Spec, answer, ready, say, table, topology_of, write
 from meshlab.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def calibrate(
     topology = topology_of(spec)
     if output is not None and output.suffix not in (".json", ".yaml", ".yml"):
         raise InputError.single(output, "a calibration is written as .json or .yaml", "name it measured.yaml")
+    ready(output)
     evidence = gather(sources or (), topology)
     base = Parameters.embedded() if evidence.embedded else Parameters.defaults()
     found = fit(

@@ -97,13 +97,15 @@ def _folder(folder: Path, topology: Topology, found: Evidence) -> None:
 
 def _profile(path: Path) -> str:
     """Gives where an incident was watched, as its record says: embedded, live, or nothing."""
-    import json
+    from meshlab.model.reading import read_json
 
-    try:
-        about = json.loads(path.read_text(encoding="utf-8")).get("about", {})
-        return str(about.get("profile", ""))
-    except (ValueError, AttributeError) as error:
-        raise InputError.single(path, f"not an incident's record: {error}") from None
+    data = read_json(path)
+    about = data.get("about", {}) if isinstance(data, dict) else None
+    if not isinstance(about, dict):
+        raise InputError.single(
+            path, "not an incident's record: `about` is a map", "watch again: meshlab observe"
+        )
+    return str(about.get("profile", ""))
 
 
 def _measured_on(profile: str, name: str, found: Evidence) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meshlab.commands.output import Json, answer, say, table, working
+from meshlab.commands.output import Json, answer, ready, say, table, working, write
 
 if TYPE_CHECKING:
     from meshlab.validation.setting import Setting
@@ -85,6 +85,7 @@ def validate(
         repeats=repeats,
         seed=seed,
     )
+    ready(output, folder=True)
     say(f"{setting.slug}: measuring this machine, then {setting.repeats} times on real processes")
     document = asyncio.run(real_side(setting, progress=sys.stderr.isatty()))
     if output is not None:  # what was measured is kept whatever becomes of the rest
@@ -98,5 +99,4 @@ def validate(
 
 
 def _keep(document: dict[str, Any], setting: Setting, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{setting.slug}.json").write_text(json.dumps(document) + "\n")
+    write(folder / f"{setting.slug}.json", json.dumps(document) + "\n")

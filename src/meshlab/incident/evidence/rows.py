@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from meshlab.model import Event
+from meshlab.model import Event, InputError
+from meshlab.model.reading import json_lines
 
 CLOCK_HALF_WIDTH_S = 1.0
 """How far a machine's clock may be off where nothing is known of it: time-synchronised, but not measured. [E]"""
@@ -81,7 +82,32 @@ class Row:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Row:
-        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
+        """Gives the row that `to_dict` wrote.
+
+        Raises
+        ------
+        ValueError
+            Something is missing or of another type; the message says what.
+        """
+        given = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        for name, kind in _TYPES.items():
+            if name not in given and name not in _OPTIONAL:
+                raise ValueError(f"it has no {name}")
+            value = given.get(name, _OPTIONAL.get(name))
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ValueError(f"{name} is {str(value)[:40]!r}")
+        if not -1e12 < given["t_lo"] <= given["t_hi"] < 1e12:
+            raise ValueError(f"{given['t_lo']:g} to {given['t_hi']:g} is no stretch of Unix time")
+        return cls(**given)
+
+
+_OPTIONAL: dict[str, Any] = {"line": 0, "raw": "", "severity": "info", "actor": "", "keys": {}}
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("t_lo", "t_hi"), (int, float)),
+    **dict.fromkeys(("clock", "component", "kind", "text", "source", "raw", "severity", "actor"), str),
+    "line": int,
+    "keys": dict,
+}
 
 
 def stamp(text: str) -> tuple[float, float]:
@@ -152,6 +178,18 @@ def write_rows(rows: Iterable[Row], path: Path) -> None:
 
 
 def read_rows(path: Path) -> tuple[Row, ...]:
-    return tuple(
-        Row.from_dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line
-    )
+    """Gives the rows of a file that `write_rows` wrote.
+
+    Raises
+    ------
+    InputError
+        A line is no row; names the line.
+    """
+    rows = []
+    hint = "remove the line, or collect the rows again"
+    for line, data in json_lines(path, hint):
+        try:
+            rows.append(Row.from_dict(data))
+        except ValueError as error:
+            raise InputError.single(path, f"not a row: {error}", hint, line) from None
+    return tuple(rows)

@@ -160,7 +160,7 @@ class _View:
                 continue
             name = self.member_names.get(leader, f"member {leader}")
             kind = "election" if known[0] else "leader"
-            time = sample.got if known[0] else 0.0
+            time = min(sample.got, self.end) if known[0] else 0.0
             known = (term, leader)
             yield Event(time, "etcd", f"{name} leads in term {term}", kind, self._lines(sample))
 
@@ -171,7 +171,7 @@ class _View:
             if answer.get("sealed") or answer.get("standby", True) or not answer.get("initialized", True):
                 continue
             if sample.component != active:
-                kind, time = ("election", sample.got) if active else ("leader", 0.0)
+                kind, time = ("election", min(sample.got, self.end)) if active else ("leader", 0.0)
                 active = sample.component
                 yield Event(time, "vault", f"{active} is active", kind, self._lines(sample))
 
@@ -180,7 +180,13 @@ class _View:
             boots = [(s, str(s.answer["boot_id"])) for s in asked if s.answered and s.answer.get("boot_id")]
             for (_, before), (sample, after) in pairwise(boots):
                 if before != after:
-                    yield Event(sample.got, name, f"{name} has booted anew", "restart", self._lines(sample))
+                    yield Event(
+                        min(sample.got, self.end),
+                        name,
+                        f"{name} has booted anew",
+                        "restart",
+                        self._lines(sample),
+                    )
 
     def _answered(self, kind: str) -> Iterator[Sample]:
         for asked in self.samples.of(kind).values():

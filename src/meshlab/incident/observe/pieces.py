@@ -64,6 +64,7 @@ def pieces(marks: Sequence[Mark[V]], *, stale: float, end: float) -> list[Piece[
     held: list[Mark[V]] = []
 
     def close(at: float) -> None:
+        at = min(at, end)  # the last questions may be answered when the watch is over
         if held and held[0].value is not None and at > start:
             found.append(
                 Piece(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, get_args
 
 from meshlab.model import InputError
+from meshlab.model.reading import json_lines
 
 Outcome = Literal["answered", "refused", "silent", "no-path"]
 """How a question ended.
@@ -161,51 +163,42 @@ def read_samples(path: Path, source: str = "") -> Samples:
     InputError
         The file is not one of samples, or a line before the last is damaged; names the line.
     """
-    rows = list(_rows(path))
+    rows = list(json_lines(path, "remove the line", torn=True))
     if not rows or rows[0][1].get("format") != FORMAT:
         raise InputError.single(
             path, "this is not a file of samples", f"its first line must carry format {FORMAT!r}", 1
         )
     head = rows[0][1]
+    try:
+        epoch, interval = _finite(head["epoch"]), _finite(head["interval_s"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError.single(path, f"no epoch or interval: {error!r}", "watch again", rows[0][0]) from None
     ended: float | None = None
     items: list[Sample] = []
     for line, row in rows[1:]:
-        if "ended_s" in row:
-            ended = float(row["ended_s"])
-            continue
         try:
-            items.append(
-                Sample(
-                    row["probe"],
-                    row["component"],
-                    float(row["sent_s"]),
-                    float(row["got_s"]),
-                    row["outcome"],
-                    row.get("answer", {}),
-                    row.get("error", ""),
-                    line,
-                )
-            )
+            if "ended_s" in row:
+                ended = _finite(row["ended_s"])
+            else:
+                items.append(_sample(row, line))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError.single(path, f"not a sample: {error!r}", "remove the line", line) from error
-    return Samples(float(head["epoch"]), float(head["interval_s"]), tuple(items), source or path.name, ended)
+    return Samples(epoch, interval, tuple(items), source or path.name, ended)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError.single(path, f"cannot be read: {error.strerror}", "check the path") from error
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):  # no newline after it: the writer died inside this line
-                return
-            raise InputError.single(path, "not a JSON line", "remove the line", number) from error
-        if not isinstance(row, dict):
-            raise InputError.single(path, "not a JSON object", "remove the line", number)
-        yield number, row
+def _sample(row: dict[str, Any], line: int) -> Sample:
+    if row["outcome"] not in get_args(Outcome):
+        raise ValueError(f"{row['outcome']!r} is no outcome")
+    answer = row.get("answer", {})
+    if not isinstance(answer, dict):
+        raise ValueError("its answer is no map")
+    probe, component, error = str(row["probe"]), str(row["component"]), str(row.get("error", ""))
+    sent, got = _finite(row["sent_s"]), _finite(row["got_s"])
+    return Sample(probe, component, sent, got, row["outcome"], answer, error, line)
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no finite number")
+    return number

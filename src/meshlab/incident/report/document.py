@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meshlab.incident.explain.explain import Explanation
@@ -13,7 +14,8 @@ from meshlab.incident.report import sections
 from meshlab.incident.report.actions import Action, actions
 from meshlab.incident.report.blocks import Page
 from meshlab.incident.report.words import urgent
-from meshlab.model import Estimate, Timeline, Topology
+from meshlab.model import Estimate, InputError, Timeline, Topology
+from meshlab.model.reading import file_lines
 from meshlab.model.units import duration
 from meshlab.simulate import Prediction
 
@@ -131,11 +133,20 @@ def _quotes(incident: Incident, page: Page) -> dict[str, str]:
             cited.setdefault(name, set()).add(int(line))
     quotes: dict[str, str] = {}
     for name, lines in sorted(cited.items()):
-        path = incident.folder / name if incident.folder else None
-        if path is None or not path.is_file() or incident.folder not in path.resolve().parents:
+        if incident.folder is None or not _inside(incident.folder, name):
             continue
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for number, text in enumerate(file, 1):
-                if number in lines:
-                    quotes[f"{name}:{number}"] = text.strip()[:400]
+        try:
+            told = file_lines(incident.folder / name)
+        except InputError:  # too large, or not ours to read: the place alone is cited
+            continue
+        quotes |= {f"{name}:{number}": text.strip()[:400] for number, text in told if number in lines}
     return quotes
+
+
+def _inside(folder: Path, name: str) -> bool:
+    """Whether evidence names a file of the incident that can be quoted."""
+    path = folder / name
+    try:
+        return path.is_file() and folder.resolve() in path.resolve().parents
+    except (OSError, ValueError):
+        return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from meshlab.live.omni.signature import ServiceAccount
 from meshlab.live.secret import Secret
+from meshlab.model.reading import read_text
 
 if TYPE_CHECKING:
     from meshlab.live.target import Target
@@ -21,7 +22,7 @@ def account_of(target: Target) -> ServiceAccount | None:
     """Gives the service account for a target: of the embedded Omni its own, else that of the environment."""
     path = target.directory / KEY_FILE
     if not target.real and path.exists():
-        return ServiceAccount.from_environment_value(Secret(path.read_text(), name=VARIABLE))
+        return ServiceAccount.from_environment_value(Secret(read_text(path), name=VARIABLE))
     given = os.environ.get(VARIABLE)
     return ServiceAccount.from_environment_value(Secret(given, name=VARIABLE)) if given else None
 

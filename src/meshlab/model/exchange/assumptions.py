@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from meshlab.model import components as c
+from meshlab.model.errors import InputError
 from meshlab.model.exchange.drawing import DrawnMachine, DrawnSite, Meaning
 from meshlab.model.exchange.mermaid import Flowchart
 from meshlab.model.topology import Topology
@@ -73,6 +75,13 @@ class _Completion:
             if not e.dotted and {e.source, e.target} <= set(self.meaning.names)
         )
         known = {component.name for component in components}
+        for called, count in Counter(component.name for component in components).items():
+            if count > 1:
+                raise InputError.single(
+                    origin,
+                    f"{count} parts of the drawing would be called {called!r}",
+                    "rename all but one",
+                )
         drawn = tuple(edge for edge in drawn if {edge.source, edge.target} <= known)
         return Topology(name=name, components=tuple(components), drawn=drawn, origin=origin)
 

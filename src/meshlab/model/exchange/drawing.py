@@ -187,7 +187,7 @@ class _Reading:
             first = node.label.split("\n")[0]
             self._problem(
                 node.line,
-                f"it is not plain what {node.id!r} ({first}) is",
+                f"it is not plain what {node.id[:60]!r} ({first[:60]}) is",
                 "machines are named like master-1 or worker-1; else Omni, KubeSpan and a discovery service are known",
             )
 

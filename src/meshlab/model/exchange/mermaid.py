@@ -63,6 +63,8 @@ _WORDED = re.compile(
     r"(?P<close>-{2,}|={2,}|\.+-)(?P<head>[>xo])?(?=\s|$)"
 )
 _TEXT = re.compile(r"\s*\|\s*(\"[^\"]*\"|[^|]*?)\s*\|")
+_MARKS = re.compile(r"[\[\](){}\";]")
+_MOST_EDGES = 20_000
 _CLASS = re.compile(r":::[\w-]+")
 _ATTRIBUTES = re.compile(r"@\{([^}]*)\}")
 # Longest opening first.
@@ -180,6 +182,8 @@ class _Reader:
             at = _skip(text, at)
             at, arrow = _arrow(text, at)
             at, targets = self._nodes(text, _skip(text, at), line)
+            if len(self.edges) + len(sources) * len(targets) > _MOST_EDGES:
+                raise _Bad(f"more than {_MOST_EDGES} arrows: this is no drawing for people")
             self.edges += [Edge(s, t, *arrow, line=line) for s in sources for t in targets]
             sources = targets
 
@@ -217,7 +221,8 @@ def _statements(text: str, first_line: int) -> Iterator[tuple[int, str]]:
     skip = 0
     if lines and lines[0].strip() == "---":
         skip = next((i for i, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0) + 1
-    kept, start = "", first_line
+    kept: list[str] = []
+    start, quotes = first_line, 0
     for number, line in enumerate(lines, first_line):
         if number - first_line < skip:
             continue
@@ -225,26 +230,26 @@ def _statements(text: str, first_line: int) -> Iterator[tuple[int, str]]:
             if line.strip().startswith("%%"):
                 continue
             start = number
-        kept += line
-        if kept.count('"') % 2:
-            kept += "\n"
+        kept.append(line)
+        quotes += line.count('"')
+        if quotes % 2:
             continue
-        yield from ((start, part.strip()) for part in _split(kept) if part.strip())
-        kept = ""
-    if kept.strip():
-        yield start, kept.strip()
+        yield from ((start, part.strip()) for part in _split("\n".join(kept)) if part.strip())
+        kept, quotes = [], 0
+    if "\n".join(kept).strip():
+        yield start, "\n".join(kept).strip()
 
 
 def _split(text: str) -> list[str]:
-    parts, depth, quoted = [""], 0, False
-    for char in text:
+    """Splits at semicolons that stand in no quotes and no brackets."""
+    cuts, depth, quoted = [-1], 0, False
+    for mark in _MARKS.finditer(text):
+        char = mark[0]
         quoted ^= char == '"'
         depth += (char in "[({") - (char in "])}") if not quoted else 0
         if char == ";" and not quoted and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return parts
+            cuts.append(mark.start())
+    return [text[start + 1 : end] for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)]
 
 
 def _skip(text: str, at: int) -> int:

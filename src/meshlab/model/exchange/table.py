@@ -10,6 +10,7 @@ from meshlab.model.exchange.graphml import to_graphml
 from meshlab.model.exchange.interface import Exporter, Imported, Importer
 from meshlab.model.exchange.node_link import to_node_link
 from meshlab.model.exchange.to_mermaid import to_mermaid
+from meshlab.model.reading import Limits, read_text
 from meshlab.model.spec.write import dump
 
 IMPORTERS: tuple[Importer, ...] = (Drawn(),)
@@ -21,6 +22,9 @@ EXPORTERS: dict[str, Exporter] = {
     "yaml": dump,
 }
 
+DRAWING = Limits(size=2.0**18)
+"""A design is drawn by hand: what is larger is something else."""
+
 
 def import_design(path: str | Path) -> Imported:
     """Gives the topology that a design document describes, in the notation that its file is in.
@@ -31,13 +35,7 @@ def import_design(path: str | Path) -> Imported:
         The file cannot be read, is in no notation that is known, or has parts that are not understood.
     """
     file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        why = (error.strerror or "it cannot be opened").lower()
-        raise InputError.single(file, f"cannot be read: {why}", "check the path") from None
-    except UnicodeDecodeError:
-        raise InputError.single(file, "is not UTF-8 text", "save it as UTF-8") from None
+    text = read_text(path, DRAWING)
     for importer in IMPORTERS:
         if importer.recognises(str(file), text):
             return importer.read(text, str(file))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from meshlab.model.review import firewall, management, network, quorums, storage
+from meshlab.model.review import doubtful, firewall, management, network, quorums, storage
 from meshlab.model.review.finding import ORDER, Finding
 from meshlab.model.topology import Topology
 
@@ -41,6 +41,10 @@ RULES: tuple[Rule, ...] = (
     firewall.etcd_ports_public,
     firewall.wireguard_port_closed,
     firewall.no_worker_firewall,
+    doubtful.too_many_voters,
+    doubtful.pods_network_too_small,
+    doubtful.link_loses_much,
+    doubtful.hardly_ever_up,
 )
 
 

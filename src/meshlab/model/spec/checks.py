@@ -6,25 +6,17 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
-from typing import NamedTuple
 
 from meshlab.model.errors import Problem
+from meshlab.model.near import near_names
+from meshlab.model.spec import meant
 from meshlab.model.spec.build import link_name
 from meshlab.model.spec.doubt import Doubt
+from meshlab.model.spec.found import Found
 from meshlab.model.spec.places import Path
 from meshlab.model.spec.schema import LinkSpec, Named, Spec
 
 _UNNAMED = re.compile(r"unnamed\.part\.\d+")
-
-
-class Found(NamedTuple):
-    """One thing that makes no sense; `rests_on` are the other places that it was concluded from."""
-
-    path: Path
-    message: str
-    hint: str = ""
-    rests_on: tuple[Path, ...] = ()
 
 
 def check(spec: Spec, place: Callable[[Path], tuple[int, int]], doubt: Doubt, file: str) -> list[Problem]:
@@ -107,6 +99,15 @@ def names_are_unique(spec: Spec) -> Iterator[Found]:
         seen.setdefault(name, kind)
 
 
+def disks_are_told_apart(spec: Spec) -> Iterator[Found]:
+    """A machine's disks are called by their names."""
+    for i, machine in enumerate(spec.machines):
+        for j, disk in enumerate(machine.disks):
+            if any(disk.name == before.name for before in machine.disks[:j]):
+                path: Path = ("machines", i, "disks", j, "name")
+                yield Found(path, f"{machine.name} has two disks called {disk.name!r}", "rename one of them")
+
+
 def references_are_known(spec: Spec) -> Iterator[Found]:
     """Every name that a part refers to is there, and is of a kind that fits."""
     kinds: dict[str, list[str]] = {}
@@ -126,8 +127,8 @@ def references_are_known(spec: Spec) -> Iterator[Found]:
         if name not in kinds:
             if misnamed & set(fits):
                 return  # a part has the name of another; this may be what it should have been called
-            near = get_close_matches(name, known or list(kinds), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+            near = near_names(name, known or list(kinds))
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known[:20]) or 'none'}"
             rests_on = tuple(p for kind in fits for p in where.get(kind, []))
             yield Found(path, f"there is no {' or '.join(fits)} {name!r}", hint, rests_on)
         elif name not in known:
@@ -180,7 +181,7 @@ def references_are_known(spec: Spec) -> Iterator[Found]:
     for i, edge in enumerate(spec.drawn):
         for key, name in (("source", edge.source), ("target", edge.target)):
             if name not in kinds:
-                near = get_close_matches(name, list(kinds), n=1)
+                near = near_names(name, list(kinds))
                 yield Found(
                     ("drawn", i, key),
                     f"there is no component {name!r}",
@@ -404,6 +405,7 @@ def failures_are_whole(spec: Spec) -> Iterator[Found]:
 
 RULES: tuple[Callable[[Spec], Iterator[Found]], ...] = (
     names_are_unique,
+    disks_are_told_apart,
     references_are_known,
     machines_have_a_place,
     addresses_fit,
@@ -413,4 +415,5 @@ RULES: tuple[Callable[[Spec], Iterator[Found]], ...] = (
     needs_are_acyclic,
     places_are_linked,
     failures_are_whole,
+    *meant.RULES,
 )

@@ -8,7 +8,7 @@ Path = tuple[str | int, ...]
 
 
 class Places:
-    """The lines of one parsed YAML document (ruamel's round-trip tree).
+    """The lines of one YAML document as `parse_yaml` gives it.
 
     A key that came by a merge (``<<: *master``) is found where it was written, in the map that was merged.
     """
@@ -33,14 +33,4 @@ class Places:
 
 
 def _key_place(node: Any, key: str | int) -> tuple[int, int] | None:
-    marks = getattr(node, "lc", None)
-    if marks is None:
-        return None
-    if isinstance(marks.data, dict) and key in marks.data:
-        return marks.data[key][0] + 1, marks.data[key][1] + 1
-    merge = getattr(node, "merge", None) or ()
-    for merged in getattr(merge, "value", merge):
-        place = _key_place(merged, key)
-        if place is not None:
-            return place
-    return None
+    return getattr(node, "places", {}).get(key)

@@ -7,11 +7,12 @@ as doubtful; then the whole is looked at again.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from meshlab.model.errors import Problem
+from meshlab.model.near import near_names
 from meshlab.model.spec.doubt import Doubt
 from meshlab.model.spec.places import Path, Places
 from meshlab.model.spec.schema import Spec
@@ -61,7 +62,7 @@ class Repair:
             try:
                 return Spec.model_validate(self.data)
             except ValidationError as error:
-                self._mend([(_path(item["loc"]), item) for item in error.errors()])
+                self._mend([(_path(item), item) for item in error.errors()])
         return None
 
     def _mend(self, items: list[tuple[Path, Any]]) -> None:
@@ -129,8 +130,10 @@ class Repair:
         return f"unnamed.part.{self._unnamed}"
 
 
-def _path(loc: tuple[str | int, ...]) -> Path:
-    return tuple(part for part in loc if not _is_union_tag(part))
+def _path(item: Any) -> Path:
+    loc: tuple[str | int, ...] = item["loc"]
+    last = len(loc) - 1 if item["type"] == "extra_forbidden" else len(loc)  # a key, whatever it looks like
+    return tuple(part for i, part in enumerate(loc) if i == last or not _is_union_tag(part))
 
 
 def _is_union_tag(part: str | int) -> bool:
@@ -154,9 +157,23 @@ def _is_noise(path: Path, item: Any, items: list[tuple[Path, Any]]) -> bool:
             return False
 
 
+class _Given:
+    """A value as a message shows it: the first 80 characters."""
+
+    def __init__(self, value: Any) -> None:
+        self._text = reprlib.repr(value) if isinstance(value, (dict, list)) else repr(value)
+        self._plain = str(value) if isinstance(value, (str, int, float)) else self._text
+
+    def __str__(self) -> str:
+        return self._plain[:80]
+
+    def __repr__(self) -> str:
+        return self._text if len(self._text) <= 80 else f"{self._text[:77]}..."
+
+
 def explain(item: Any, path: Path) -> tuple[str, str]:
     """Gives what a shape error means and what to do about it, without the words of the validator."""
-    where, given = _where(path), item.get("input")
+    where, given = _where(path), _Given(item.get("input"))
     match item["type"]:
         case "extra_forbidden":
             near = _near_key(str(path[-1]), path[:-1])
@@ -173,7 +190,7 @@ def explain(item: Any, path: Path) -> tuple[str, str]:
         case "literal_error":
             expected = str(item["ctx"]["expected"])
             options = expected.replace("'", "").replace(" or ", ", ").split(", ")
-            found = get_close_matches(str(given), options, n=1)
+            found = near_names(str(given), options)
             return (
                 f"{where}: {given!r} is not one of {expected}",
                 f"did you mean {found[0]!r}?" if found else "",
@@ -220,7 +237,7 @@ def _look(data: Any, path: Path) -> Any:
 
 
 def _near_key(key: str, path: Path) -> str | None:
-    near = get_close_matches(key.replace("_", "-"), _keys(path), n=1)
+    near = near_names(key.replace("_", "-"), _keys(path))
     return near[0] if near else None
 
 

@@ -10,15 +10,30 @@ from pydantic import BeforeValidator, WithJsonSchema
 from meshlab.model.distribution import Distribution
 from meshlab.model.units import EXAMPLES, Dimension, UnitError, parse
 
+_GREATEST: dict[Dimension, tuple[float, str]] = {
+    "duration": (10_000 * 31_557_600.0, "ten thousand years"),
+    "rate": (1e18, "an exabit a second"),
+    "size": (2.0**80, "a yobibyte"),
+    "share": (1.0, "the whole"),
+    "frequency": (1e6, "a million a second"),
+}
+
+
+def _meant(found: float, value: Any, dimension: Dimension) -> float:
+    """Gives a quantity that something real can have."""
+    if found < 0:
+        raise UnitError(f"a {dimension} cannot be negative: {value!r}")
+    most, words = _GREATEST[dimension]
+    if found > most:
+        raise UnitError(f"a {dimension} of more than {words} cannot be meant: {value!r}")
+    return found
+
 
 def _quantity(dimension: Dimension) -> tuple[BeforeValidator, WithJsonSchema]:
     def convert(value: Any) -> float:
         if not isinstance(value, (str, int, float)):
             raise UnitError(f"a {dimension} is meant here, for example {EXAMPLES[dimension]}")
-        found = parse(value, dimension)
-        if found < 0:
-            raise UnitError(f"a {dimension} cannot be negative: {value!r}")
-        return found
+        return _meant(parse(value, dimension), value, dimension)
 
     schema = {
         "type": ["string", "number"],
@@ -49,10 +64,7 @@ def distribution(value: Any) -> Distribution:
     ``{low, mode, high}`` triangular, ``{mean, shape}`` gamma; ``source`` may stand beside.
     """
     if isinstance(value, (str, int, float)):
-        seconds = parse(value, "duration")
-        if seconds < 0:
-            raise UnitError(f"a duration cannot be negative: {value!r}")
-        return Distribution.constant(seconds)
+        return Distribution.constant(_meant(parse(value, "duration"), value, "duration"))
     if not isinstance(value, dict):
         raise UnitError(
             "a duration or a distribution is meant here, for example 12ms or {median: 0.8ms, sigma: 0.35}"
@@ -65,7 +77,7 @@ def distribution(value: Any) -> Distribution:
         raise UnitError(
             f"a distribution with {', '.join(sorted(given)) or 'nothing'} is not known; known are: {forms}"
         )
-    numbers = {k: (_bare(k, v) if k in _BARE else parse(v, "duration")) for k, v in given.items()}
+    numbers = {k: _bare(k, v) if k in _BARE else _time(k, v) for k, v in given.items()}
     try:
         match kind:
             case "lognormal":
@@ -86,8 +98,24 @@ def distribution(value: Any) -> Distribution:
 _BARE = {"sigma": "sigma, the spread of the logarithm,", "shape": "shape, of a gamma distribution,"}
 
 
+_WITHIN = {"sigma": (0.0, 5.0), "shape": (1e-3, 1e6)}
+"""Between what a bare number lies: a sigma of 5 has its 95th percentile 3,700 times above the median."""
+
+
+def _time(key: str, value: Any) -> float:
+    if not isinstance(value, (str, int, float)):
+        raise UnitError(f"{key} is a duration, for example {EXAMPLES['duration']}")
+    seconds = _meant(parse(value, "duration"), value, "duration")
+    if seconds == 0 and key in ("median", "mean"):
+        raise UnitError(f"a {key} of zero leaves nothing to vary: write 0s alone")
+    return seconds
+
+
 def _bare(key: str, value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
+        low, high = _WITHIN[key]
+        if not low <= value <= high:
+            raise UnitError(f"{_BARE[key]} is from {low:g} to {high:g}, not {value!r}")
         return float(value)
     raise UnitError(f"{_BARE[key]} is a bare number like 0.35, not {value!r}")
 

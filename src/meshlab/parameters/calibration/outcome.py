@@ -9,6 +9,7 @@ from typing import Any
 
 from meshlab.model.distribution import Distribution, Estimate
 from meshlab.model.errors import InputError
+from meshlab.model.reading import parse_json
 from meshlab.parameters.table import Parameter, parse_distribution, write_distribution
 
 FORMAT = "meshlab-calibration-1"
@@ -193,11 +194,7 @@ class Calibration:
             It is none; names what is missing.
         """
         hint = "make it again with `meshlab calibrate SPEC --from … -o FILE`"
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            line = getattr(error, "lineno", 0)
-            raise InputError.single(file, f"not JSON: {error}", hint, line) from None
+        data = parse_json(text, file, hint)
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise InputError.single(
                 file, f"this is not a calibration: its format must be {FORMAT!r}", hint, 1

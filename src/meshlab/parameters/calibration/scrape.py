@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshlab.model.errors import InputError
+from meshlab.model.reading import read_text
 from meshlab.parameters.calibration.histogram import Histogram
 
 Labels = frozenset[tuple[str, str]]
@@ -153,11 +154,8 @@ class Scrape:
 
 def read_scrape(path: Path, machine: str = "") -> Scrape:
     """Reads a scrape from a file; see `parse_scrape`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        written = path.stat().st_mtime
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError.single(path, f"cannot be read: {error}", "check the path") from None
+    text = read_text(path)
+    written = path.stat().st_mtime
     return parse_scrape(text, str(path), written, machine)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from meshlab.model.errors import InputError, Problem
+from meshlab.model.reading import JSON, parse_json, parse_yaml, read_text
 from meshlab.model.states import State
-from meshlab.model.timeline import Timeline
+from meshlab.model.timeline import LAST_EPOCH, Timeline
 from meshlab.parameters.calibration.histories import History
 
 Where = tuple[str | int, ...]
@@ -25,36 +25,28 @@ def read_history(path: Path, name: str = "") -> History:
         It is none, or tells of something impossible: a negative duration, overlapping states, a clock that went
         back; every such place with its line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError.single(path, f"cannot be read: {error}", "check the path") from None
-    return parse_history(text, name or str(path))
+    return parse_history(read_text(path, JSON), name or str(path))
 
 
 def parse_history(text: str, file: str) -> History:
     """Gives the history written in a text; see `read_history`."""
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise InputError.single(file, f"not JSON: {error}", "", getattr(error, "lineno", 0)) from None
+    data = parse_json(text, file)
     if not isinstance(data, dict) or not {"origin", "horizon_s", "intervals"} <= data.keys():
         raise InputError.single(
             file, "this is not a timeline: it needs origin, horizon_s and intervals", "", 1
         )
     problems = list(_problems(data))
     if problems:
-        from meshlab.model.spec.load import read_yaml
         from meshlab.model.spec.places import Places
 
-        places = Places(file, read_yaml(text, file))
+        places = Places(file, parse_yaml(text, file))
         raise InputError(
             Problem(file, *places.of(where), message, "leave this evidence out, or mend the clock")
             for where, message in problems
         )
     try:
         return History(Timeline.from_dict(data), file)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError.single(file, f"not a timeline: {error}") from None
 
 
@@ -64,9 +56,12 @@ def _problems(data: dict[str, Any]) -> Iterator[tuple[Where, str]]:
         yield ("horizon_s",), f"the horizon is no length of time: {horizon!r}"
         return
     epoch = data.get("epoch")
-    if epoch is not None and (not _number(epoch) or epoch < 0):
+    if epoch is not None and (not _number(epoch) or not 0 <= epoch <= LAST_EPOCH):
         yield ("epoch",), f"the epoch is no Unix time: {epoch!r}"
     last: dict[str, tuple[float, str]] = {}
+    if not isinstance(data["intervals"], list):
+        yield ("intervals",), "intervals is no list"
+        return
     rows = [(i, row) for i, row in enumerate(data["intervals"]) if isinstance(row, dict)]
     for index, row in sorted(rows, key=lambda r: (str(r[1].get("component")), _start(r[1]))):
         where: Where = ("intervals", index)
@@ -90,8 +85,11 @@ def _problems(data: dict[str, Any]) -> Iterator[tuple[Where, str]]:
                 f"{name} is {row.get('state')} from {start:g} s, but {before[1]} until {before[0]:g} s",
             )
         last[name] = (max(end, before[0] if before else end), str(row.get("state")))
-    for index, series in enumerate(data.get("series", ())):
-        times = series.get("times_s", ())
+    listed = data.get("series", ())
+    for index, series in enumerate(listed if isinstance(listed, list) else ()):
+        times = series.get("times_s", ()) if isinstance(series, dict) else ()
+        if not (isinstance(times, list) and all(_number(time) for time in times)):
+            continue  # said when the timeline is made
         back = next((i for i in range(1, len(times)) if times[i] < times[i - 1]), None)
         if back is not None:
             yield (

@@ -81,6 +81,8 @@ class Journal:
         try:
             if read_only and not path.exists():
                 raise JournalError(f"there is no journal {path.name} yet: nothing was ever run here")
+            if path.exists() and not path.is_file():
+                raise JournalError(f"the journal {path.name} is no regular file")
             self._db = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
@@ -88,7 +90,7 @@ class Journal:
             if not read_only:
                 path.chmod(0o600)
                 self._db.executescript(_SCHEMA)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise JournalError(f"the journal {path.name} cannot be opened: {error}") from error
 
     def close(self) -> None:
@@ -213,7 +215,10 @@ class Journal:
             " ORDER BY serial, started",
             (),
         )
-        return [Run(r[0], r[1], r[2], r[3], Outcome(r[4]), r[5], r[6], r[7]) for r in rows]
+        try:
+            return [Run(r[0], r[1], r[2], r[3], Outcome(r[4]), r[5], r[6], r[7]) for r in rows]
+        except ValueError as error:
+            raise JournalDamaged(f"the journal {self.path.name} tells of a run: {error}") from None
 
     def run(self, run: str) -> Run | None:
         """Gives one run; None where there is none of that name."""
@@ -265,7 +270,7 @@ class Journal:
 
     def life(self) -> int:
         """Gives how many times this cluster was destroyed to the end: the number of its present life."""
-        return int(self._get("life", "0"))
+        return self._number("life")
 
     def end_life(self) -> None:
         """Says that the cluster is gone for good: what was irreversible in that life does not bind the next."""
@@ -276,7 +281,7 @@ class Journal:
     def raise_fence(self) -> int:
         """Gives a new fencing token, larger than any before, and makes every older writer stop."""
         with self._transaction() as db:
-            fence = int(self._get("fence", "0")) + 1
+            fence = self._number("fence") + 1
             self._write(db, "fence", str(fence))
         return fence
 
@@ -288,7 +293,11 @@ class Journal:
 
     @property
     def lease_until(self) -> float:
-        return float(json.loads(self._get("lease", '{"until": 0}'))["until"])
+        text = self._get("lease", '{"until": 0}')
+        try:
+            return float(json.loads(text)["until"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise JournalDamaged(f"the journal {self.path.name} says of its lease: {text[:60]!r}") from None
 
     def drop_lease(self) -> None:
         self._set("lease", json.dumps({"fence": self.fence, "until": 0}))
@@ -326,7 +335,7 @@ class Journal:
                 ) from error
 
     def _check_fence(self, db: sqlite3.Connection) -> None:
-        current = int(self._get("fence", "0"))
+        current = self._number("fence")
         if self.fence != current:
             raise Fenced(
                 f"another runner (fence {current}) has taken over from this one (fence {self.fence})"
@@ -338,6 +347,12 @@ class Journal:
                 return self._db.execute(sql, values).fetchall()
             except sqlite3.DatabaseError as error:
                 raise JournalDamaged(f"the journal {self.path.name} cannot be read: {error}") from error
+
+    def _number(self, name: str) -> int:
+        text = self._get(name, "0")
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise JournalDamaged(f"the journal {self.path.name} says of its {name}: {text[:60]!r}")
+        return int(text)
 
     def _get(self, name: str, default: str) -> str:
         rows = self._rows("SELECT value FROM state WHERE name = ?", (name,))
@@ -359,7 +374,10 @@ def _record(row: tuple[Any, ...]) -> Record:
     digest = checksum(*row[1:9], repr(row[9]), *row[10:13])
     if digest != row[13]:
         raise JournalDamaged(f"row {row[0]} of the journal does not match its checksum")
-    return Record(
-        row[0], row[1], row[2], Kind(row[3]), row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11],
-        json.loads(row[12]),
-    )  # fmt: skip
+    try:
+        return Record(
+            row[0], row[1], row[2], Kind(row[3]), row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11],
+            json.loads(row[12]),
+        )  # fmt: skip
+    except (ValueError, TypeError, RecursionError) as error:
+        raise JournalDamaged(f"row {row[0]} of the journal is none: {error}") from None

@@ -9,10 +9,13 @@ import threading
 from pathlib import Path
 
 from meshlab.live.secret import Secret
-from meshlab.model import LiveError
+from meshlab.model import InputError, LiveError
+from meshlab.model.reading import read_bytes
 
 _MAGIC = b"meshlab strongbox 1\n"
 _NONCE = 12
+_TAG = 16
+"""Bytes of the seal at the end; what is shorter was cut off."""
 
 
 class StrongboxError(LiveError):
@@ -115,23 +118,30 @@ class Strongbox:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        try:
-            raw = self._path.read_bytes()
-        except FileNotFoundError:
+        if not os.path.lexists(self._path):
             return {}
-        except OSError as error:
-            raise StrongboxError(f"the strongbox {self._path.name} cannot be read: {error}") from error
+        try:
+            raw = read_bytes(self._path)
+        except InputError as error:
+            raise StrongboxError(f"the strongbox cannot be read: {error}") from error
         if not raw.startswith(_MAGIC):
             raise StrongboxError(f"{self._path.name} is not a strongbox of this version")
-        salt, nonce = raw[len(_MAGIC) : len(_MAGIC) + 16], raw[len(_MAGIC) + 16 : len(_MAGIC) + 16 + _NONCE]
+        head = len(_MAGIC) + 16
+        salt, nonce, sealed = raw[len(_MAGIC) : head], raw[head : head + _NONCE], raw[head + _NONCE :]
+        if len(sealed) < _TAG:
+            raise StrongboxError(f"the strongbox {self._path.name} is cut off: restore it from a copy")
         try:
-            text = AESGCM(self._key(salt)).decrypt(nonce, raw[len(_MAGIC) + 16 + _NONCE :], _MAGIC)
+            content = json.loads(AESGCM(self._key(salt)).decrypt(nonce, sealed, _MAGIC))
+            return {name: base64.b64decode(value, validate=True) for name, value in content.items()}
         except InvalidTag:
             raise StrongboxError(
                 f"the strongbox {self._path.name} does not open with this key:"
                 " the key is another one, or the file is damaged"
             ) from None
-        return {name: base64.b64decode(value) for name, value in json.loads(text).items()}
+        except (ValueError, AttributeError, TypeError):
+            raise StrongboxError(
+                f"the strongbox {self._path.name} opens, but what is in it is none"
+            ) from None
 
     def _write(self, content: dict[str, bytes]) -> None:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -162,10 +172,15 @@ class Strongbox:
                 )
             write_durably(self._key_file, os.urandom(32))
             sync_directory(self._key_file.parent)
+        if not self._key_file.is_file():
+            raise StrongboxError(f"the key file {self._key_file.name} is no regular file")
         mode = self._key_file.stat().st_mode & 0o077
         if mode:
             raise StrongboxError(f"the key file {self._key_file.name} can be read by others: chmod 600 it")
-        key = self._key_file.read_bytes()
+        try:
+            key = read_bytes(self._key_file)
+        except InputError as error:
+            raise StrongboxError(f"the key of the strongbox cannot be read: {error}") from error
         if len(key) != 32:
             raise StrongboxError(f"the key file {self._key_file.name} does not hold a key of 32 bytes")
         return key

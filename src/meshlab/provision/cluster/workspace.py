@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meshlab.live.target import Target
+from meshlab.model.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,23 @@ class Workspace:
 
     @classmethod
     def of(cls, target: Target, cluster: str) -> Workspace:
-        """Gives the workspace of a cluster on a target, made private to its owner if it is new."""
+        """Gives the workspace of a cluster on a target, made private to its owner if it is new.
+
+        Raises
+        ------
+        InputError
+            It cannot be made.
+        """
         directory = target.cluster_directory(cluster)
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise InputError.single(
+                directory,
+                f"the folder of the cluster's journal cannot be made: {why.lower()}",
+                "name another one: `directory` of the target file, or $MESHLAB_STATE",
+            ) from None
         return cls(directory)
 
     @property

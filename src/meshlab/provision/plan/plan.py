@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from meshlab.model import InputError, MeshlabError
+from meshlab.model.reading import read_json
 from meshlab.provision.plan.step import Step
 
 Purpose = Literal["bring-up", "destroy", "maintenance"]
@@ -191,11 +192,12 @@ class Plan:
         InputError
             It is no plan, or was altered after it was made (its hash does not match).
         """
+        hint = "make one with `meshlab plan`"
+        data = read_json(path, hint)
         try:
-            data = json.loads(Path(path).read_text())
             plan = cls.from_dict(data)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError.single(path, f"not a plan: {error}", "make one with `meshlab plan`") from error
+        except (AttributeError, ValueError, KeyError, TypeError, BadPlan) as error:
+            raise InputError.single(path, f"not a plan: {error}", hint) from None
         if data.get("hash") != plan.hash:
             raise InputError.single(
                 path, "the plan was altered after it was made", "make it again with `meshlab plan`"

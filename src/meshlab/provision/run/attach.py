@@ -115,7 +115,7 @@ class Attached:
         """The process that carries the run, as it wrote it down; None before there was one."""
         try:
             return int(self._directory.pid.read_text())
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return None
 
     @property

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from meshlab.model.errors import InputError, Problem
+from meshlab.model.near import near_names
 from meshlab.model.topology import Topology
 from meshlab.model.units import duration
 from meshlab.simulate.scenario.kinds.table import KINDS
 from meshlab.simulate.scenario.scenario import Fault, Scenario
+
+WHOLE = -1
+"""The index of a finding that concerns the scenario and no one fault."""
+MOST_FAULTS = 1_000
+LONGEST_DELAY_S = 3_600.0
+LONGEST_S = 100 * 31_557_600.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,17 @@ def check_scenario(scenario: Scenario, topology: Topology) -> None:
 
 def faults_findings(scenario: Scenario, topology: Topology) -> Iterator[Finding]:
     """Gives what is wrong with the faults, in their order."""
+    if scenario.horizon > LONGEST_S:
+        yield Finding(
+            WHOLE,
+            "horizon",
+            f"the horizon of {duration(scenario.horizon)} is over a hundred years",
+            "shorten it",
+        )
+    if len(scenario.faults) > MOST_FAULTS:
+        message = f"{len(scenario.faults)} faults; at most {MOST_FAULTS} are simulated in one history"
+        yield Finding(WHOLE, "faults", message, "make several scenarios of it")
+        return
     for index, fault in enumerate(scenario.faults):
         yield from _names(index, fault, topology)
         yield from _times(index, fault, scenario)
@@ -87,33 +104,43 @@ def _times(index: int, fault: Fault, scenario: Scenario) -> Iterator[Finding]:
         yield Finding(index, "for", f"the fault lasts a negative time: {duration(fault.lasts)}")
     if fault.latency < 0:
         yield Finding(index, "latency", "the added latency is negative")
+    if fault.latency > LONGEST_DELAY_S:
+        yield Finding(
+            index,
+            "latency",
+            f"no network delays by {duration(fault.latency)}",
+            f"{duration(LONGEST_DELAY_S)} at most; a path that is gone is a partition",
+        )
     if not 0 <= fault.loss <= 1:
         yield Finding(index, "loss", f"the loss is not a share between 0 and 1: {fault.loss:g}")
 
 
 def _contradictions(scenario: Scenario) -> Iterator[Finding]:
-    seen: list[tuple[int, Fault]] = []
+    """Two faults of one thing at one time: each is held against the one before it that ends last."""
+    last: dict[tuple[object, ...], tuple[int, Fault]] = {}
     for index, fault in sorted(enumerate(scenario.faults), key=lambda pair: (pair[1].at, pair[0])):
-        for earlier_index, earlier in seen:
-            if not _same_thing(earlier, fault) or not fault.at < max(earlier.until, earlier.at + 1e-9):
+        thing = _thing(fault)
+        if thing in last:
+            earlier_index, earlier = last[thing]
+            if fault.at < max(earlier.until, earlier.at + 1e-9):
+                yield Finding(
+                    max(index, earlier_index),
+                    fault.kind,
+                    f"contradicts another fault: {earlier} is not over when {fault}",
+                    "let one end before the other begins, or make one fault of the two",
+                )
+            if earlier.until > fault.until:
                 continue
-            yield Finding(
-                max(index, earlier_index),
-                fault.kind,
-                f"contradicts another fault: {earlier} is not over when {fault}",
-                "let one end before the other begins, or make one fault of the two",
-            )
-        seen.append((index, fault))
+        last[thing] = (index, fault)
 
 
-def _same_thing(a: Fault, b: Fault) -> bool:
-    if KINDS[a.kind].stops and KINDS[b.kind].stops:
-        return a.targets == b.targets
-    return a.kind == b.kind and (a.targets, a.groups) == (b.targets, b.groups)
+def _thing(fault: Fault) -> tuple[object, ...]:
+    """What two faults may not both have at one time."""
+    if KINDS[fault.kind].stops:
+        return ("power", fault.targets)
+    return (fault.kind, fault.targets, fault.groups)
 
 
-def _near(name: str, known: object) -> str:
-    from collections.abc import Iterable
-
-    near = get_close_matches(name, [str(k) for k in known] if isinstance(known, Iterable) else [], n=1)
+def _near(name: str, known: Iterable[str]) -> str:
+    near = near_names(name, known)
     return f"did you mean {near[0]!r}?" if near else ""

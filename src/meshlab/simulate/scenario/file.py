@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meshlab.model.errors import InputError, Problem
+from meshlab.model.near import near_names
+from meshlab.model.reading import YAML, parse_yaml, read_text
 from meshlab.model.units import UnitError, duration, parse
 from meshlab.simulate.scenario.checks import Finding, faults_findings, initial_findings
 from meshlab.simulate.scenario.kinds.table import KINDS
@@ -30,24 +31,14 @@ def load_scenario(path: str | Path, topology: Topology) -> Scenario:
     InputError
         The file cannot be read or is no sound scenario: every problem with file, line and what to do.
     """
-    from meshlab.model.spec.load import _near_file
-
-    file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError.single(file, "there is no such file", _near_file(file)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError.single(file, f"cannot be read: {error}") from None
-    return parse_scenario(text, topology, str(path))
+    return parse_scenario(read_text(path, YAML), topology, str(path))
 
 
 def parse_scenario(text: str, topology: Topology, file: str = "<scenario>") -> Scenario:
     """Gives the Scenario written in a text; `file` is what problems are reported against."""
-    from meshlab.model.spec.load import read_yaml
     from meshlab.model.spec.places import Places
 
-    root = read_yaml(text, file)
+    root = parse_yaml(text, file)
     if not isinstance(root, dict):
         raise InputError.single(
             file, "a scenario is a map of keys", "start it with `name:` and `horizon:`", line=1
@@ -86,7 +77,7 @@ class _Reader:
         scenario = Scenario(str(root.get("name", Path(self.file).stem)), horizon, tuple(faults), leaders)
         if horizon > 0:
             for finding in faults_findings(scenario, self.topology):
-                self._found(finding, places[finding.index])
+                self._found(finding, places[finding.index] if finding.index >= 0 else ())
         for finding in initial_findings(scenario, self.topology):
             self._found(finding, ("leaders",))
         if self.problems:
@@ -153,9 +144,9 @@ class _Reader:
     def _unknown_keys(self, item: dict[str, Any], known: Any, path: tuple[str | int, ...]) -> None:
         for key in item:
             if key not in known:
-                near = get_close_matches(str(key), list(known), n=1)
+                near = near_names(str(key), known)
                 hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-                self.problem((*path, key), f"unknown key {str(key)!r}", hint)
+                self.problem((*path, key), f"unknown key {str(key)[:60]!r}", hint)
 
     def problem(self, path: tuple[str | int, ...], message: str, hint: str) -> None:
         line, column = self.places.of(path)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
-from xml.parsers import expat
 
-from meshlab.availability.trees.expressions import Expression, probability_of
+from meshlab.availability.trees.expressions import Expression, Values, probability_of
 from meshlab.availability.trees.fault_tree import (
     Connective,
     FaultTree,
@@ -18,25 +16,12 @@ from meshlab.availability.trees.fault_tree import (
     references,
 )
 from meshlab.model.errors import InputError, Problem
+from meshlab.model.reading import XML, Element, parse_xml, read_bytes
 
 _REFERENCES = {"gate", "basic-event", "house-event", "event"}
 _ARITY = {"not": (1, 1), "xor": (2, 2), "iff": (2, 2), "imply": (2, 2)}
 _CONNECTIVES = {"and", "or", "not", "atleast", "cardinality", "xor", "nand", "nor", "iff", "imply"}
 _IGNORED = {"label", "attributes"}
-
-
-@dataclass
-class Element:
-    """An XML element with the line it begins on."""
-
-    tag: str
-    attributes: dict[str, str]
-    line: int
-    children: list[Element] = field(default_factory=list)
-
-    @property
-    def parts(self) -> list[Element]:
-        return [child for child in self.children if child.tag not in _IGNORED]
 
 
 def read_open_psa(path: Path, top: str | None = None) -> FaultTree:
@@ -51,8 +36,6 @@ def read_open_psa(path: Path, top: str | None = None) -> FaultTree:
     InputError
         The file is not XML, or says what cannot be read or is contradictory: every problem with its line.
     """
-    if not path.is_file():
-        raise InputError.single(path, "there is no such file", "give an Open-PSA file (.xml)")
     reader = _Reader(str(path))
     reader.read(parsed(path))
     return reader.tree(top)
@@ -60,23 +43,12 @@ def read_open_psa(path: Path, top: str | None = None) -> FaultTree:
 
 def parsed(path: Path) -> Element:
     """Gives the file's elements with their lines."""
-    root = Element("", {}, 0)
-    open_ = [root]
-    parser = expat.ParserCreate()
+    return parse_xml(read_bytes(path, XML), str(path))
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        element = Element(tag, attributes, parser.CurrentLineNumber)
-        open_[-1].children.append(element)
-        open_.append(element)
 
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: open_.pop()
-    try:
-        parser.Parse(path.read_bytes(), True)
-    except expat.ExpatError as error:
-        message = expat.errors.messages[error.code]
-        raise InputError.single(path, f"not XML: {message}", "mend the file", error.lineno) from None
-    return root.children[0]
+def _parts(element: Element) -> list[Element]:
+    """What of an element's children says something."""
+    return [child for child in element.children if child.tag not in _IGNORED]
 
 
 class _Reader:
@@ -100,7 +72,7 @@ class _Reader:
         if root.tag not in ("opsa-mef", "open-psa"):
             self.problem(root.line, f"<{root.tag}> is not an Open-PSA document", "its root is <opsa-mef>")
             return
-        for element in root.parts:
+        for element in _parts(root):
             self._definition(element)
 
     def _definition(self, element: Element) -> None:
@@ -108,27 +80,27 @@ class _Reader:
         match element.tag:
             case "define-fault-tree" | "define-component" | "model-data":
                 self.name = self.name or name
-                for child in element.parts:
+                for child in _parts(element):
                     self._definition(child)
             case "define-gate":
                 self._new(name, element)
-                if len(element.parts) != 1:
+                if len(_parts(element)) != 1:
                     self.problem(
                         element.line,
-                        f"gate {name!r} has {len(element.parts)} formulas",
+                        f"gate {name!r} has {len(_parts(element))} formulas",
                         "a gate has exactly one formula",
                     )
                     return
-                self.gates[name] = self._formula(element.parts[0])
+                self.gates[name] = self._formula(_parts(element)[0])
             case "define-basic-event":
                 self._new(name, element)
-                if not element.parts:
+                if not _parts(element):
                     self.problem(element.line, f"basic event {name!r} has no probability", "add a <float>")
                     return
-                self.expressions[name] = element.parts[0]
+                self.expressions[name] = _parts(element)[0]
             case "define-house-event":
                 self._new(name, element)
-                constant = next((c for c in element.parts if c.tag == "constant"), None)
+                constant = next((c for c in _parts(element) if c.tag == "constant"), None)
                 value = constant.attributes.get("value") if constant else None
                 if value not in ("true", "false"):
                     self.problem(
@@ -139,10 +111,10 @@ class _Reader:
                     return
                 self.houses[name] = value == "true"
             case "define-parameter":
-                if not element.parts:
+                if not _parts(element):
                     self.problem(element.line, f"parameter {name!r} has no value", "add a <float>")
                     return
-                self.parameters[name] = element.parts[0]
+                self.parameters[name] = _parts(element)[0]
             case "include":
                 self.problem(element.line, "includes are not read", "put all in one file")
             case _:
@@ -174,7 +146,7 @@ class _Reader:
             )
             return Formula("constant", ())
         parts: list[Name | Formula] = []
-        for child in element.parts:
+        for child in _parts(element):
             parts.append(self._reference(child) if child.tag in _REFERENCES else self._formula(child))
         least = most = 0
         if element.tag in ("atleast", "cardinality"):
@@ -190,14 +162,32 @@ class _Reader:
                 hint if element.tag == "xor" and len(parts) > 2 else "",
             )
             return Formula("constant", ())
-        if element.tag == "atleast" and least > len(parts):
-            self.problem(element.line, f"<atleast min={least}> has only {len(parts)} arguments")
+        if element.tag == "atleast":
+            self._atleast(element, least, len(parts))
+        if element.tag == "cardinality" and not least <= most <= len(parts):
+            self.problem(
+                element.line,
+                f"<cardinality min={least} max={most}> has {len(parts)} arguments",
+                "min is at most max, and max at most their number",
+            )
         return Formula(cast(Connective, element.tag), tuple(parts), least, most)
+
+    def _atleast(self, element: Element, least: int, parts: int) -> None:
+        if least > parts:
+            self.problem(element.line, f"<atleast min={least}> has only {parts} arguments")
+        elif least == 0 and element.attributes.get("min", "").isdigit():
+            self.problem(
+                element.line,
+                "<atleast min=0> always holds, whatever its arguments do",
+                'min="1" or more, or <constant value="true"/> if that is meant',
+            )
 
     def _whole(self, element: Element, attribute: str) -> int:
         text = element.attributes.get(attribute, "")
-        if not text.isdigit():
-            self.problem(element.line, f"<{element.tag}> needs {attribute}= a whole number, not {text!r}")
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            self.problem(
+                element.line, f"<{element.tag}> needs {attribute}= a whole number, not {text[:40]!r}"
+            )
             return 0
         return int(text)
 
@@ -211,9 +201,9 @@ class _Reader:
         if not self.problems:
             self._resolve()
         probabilities = {} if self.problems else self._probabilities()
-        chosen = "" if self.problems else self._top(top)
         if not self.problems:
             self._cycle()
+        chosen = "" if self.problems else self._top(top)
         if self.problems:
             raise InputError(self.problems)
         return FaultTree(self.name or chosen, chosen, self.gates, probabilities, self.houses)
@@ -235,9 +225,10 @@ class _Reader:
 
     def _probabilities(self) -> dict[str, Probability]:
         found = {}
+        values = Values(_known(self.parameters))
         for name, element in self.expressions.items():
             try:
-                found[name] = probability_of(_expression(element), _known(self.parameters))
+                found[name] = probability_of(_expression(element), values)
             except ValueError as error:
                 self.problem(element.line, f"basic event {name!r}: {error}")
         return found
@@ -284,7 +275,7 @@ class _Reader:
 
 def _expression(element: Element) -> Expression:
     return Expression(
-        element.tag, dict(element.attributes), tuple(_expression(child) for child in element.parts)
+        element.tag, dict(element.attributes), tuple(_expression(child) for child in _parts(element))
     )
 
 

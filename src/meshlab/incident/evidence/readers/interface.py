@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 
 from meshlab.incident.evidence.rows import Row
 from meshlab.model import InputError
+from meshlab.model.reading import file_lines, json_lines, parse_json
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Log:
 
     def text(self) -> str:
         """Gives the file; bytes that are no UTF-8 are replaced."""
-        return self.path.read_text(encoding="utf-8", errors="replace")
+        return "\n".join(line for _, line in file_lines(self.path))
 
     def items(self) -> list[Mapping[str, Any]]:
         """Gives the items of a JSON file: a list, or an object with ``items``; one object per line is read too.
@@ -37,18 +37,13 @@ class Log:
         InputError
             It is no JSON.
         """
-        text = self.text()
+        hint = "remove the file or mend it"
         try:
-            data = json.loads(text)
-        except ValueError:
-            lines = [line for line in text.splitlines() if line.strip().startswith("{")]
-            try:
-                return [json.loads(line) for line in lines]
-            except ValueError as error:
-                raise InputError.single(
-                    self.path, f"not JSON: {error}", "remove the file or mend it"
-                ) from error
-        return list(data.get("items", []) if isinstance(data, dict) else data)
+            data = parse_json(self.text(), str(self.path), hint)
+        except InputError:
+            return [row for _, row in json_lines(self.path, hint, others=True)]
+        items = data.get("items", []) if isinstance(data, dict) else data
+        return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 class Reader(Protocol):

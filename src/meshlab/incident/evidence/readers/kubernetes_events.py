@@ -26,7 +26,10 @@ def kubernetes_rows(
         when = _kubernetes_time(item)
         if when is None:
             continue
-        t_lo, t_hi = around(when)
+        try:
+            t_lo, t_hi = around(when)
+        except ValueError:
+            continue
         about = item.get("involvedObject") or item.get("regarding") or {}
         kind, name = str(about.get("kind", "")), str(about.get("name", ""))
         known = places or {}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from meshlab.model.topology import Topology
 from meshlab.model.units import duration
-from meshlab.simulate.scenario.kinds.interface import Effects, Given, Item, Path
+from meshlab.simulate.scenario.kinds.interface import Effects, Given, Item, Objection, Path
 from meshlab.simulate.scenario.kinds.paths import OfPaths
 
 
@@ -24,6 +25,11 @@ class Degrade(OfPaths):
         if not latency and not loss and not {"latency", "loss"} & set(item.values):
             item.problem("", "nothing is degraded", "add latency: +50ms or loss: 2%")
         return {"groups": ((str(ends[0]),), (str(ends[1]),)), "latency": latency, "loss": loss}
+
+    def clashes(self, fault: Given, topology: Topology) -> Iterator[Objection]:
+        if len(set(fault.groups)) == 1:
+            text = f"{fault.groups[0][0]!r} is both ends of the path"
+            yield text, "name two places; a machine reaches itself without a network"
 
     def strike(self, fault: Given, topology: Topology, effects: Effects) -> None:
         why = f"slow path since {duration(fault.at)}: +{duration(fault.latency)}, {fault.loss:.3g} loss"

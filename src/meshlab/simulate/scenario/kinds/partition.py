@@ -40,6 +40,8 @@ class Partition(OfPaths):
         )
 
     def clashes(self, fault: Given, topology: Topology) -> Iterator[Objection]:
+        if not all(fault.groups):
+            yield "a side of the partition is empty", "name a place on each side"
         sides = [{m for place in group for m in _machines(topology, place)} for group in fault.groups]
         for i, first in enumerate(sides):
             for second in sides[i + 1 :]:
