@@ -12,14 +12,14 @@ from meshlab.commands.road import lab_command, lab_environment
 
 
 def test_the_folder_above_the_notebooks_is_served_so_that_what_they_write_opens(tmp_path: Path) -> None:
-    command = lab_command(tmp_path / "notebooks", port=9000, browser=False, root=True)
+    command = lab_command(tmp_path / "notebooks", ["--port=9000", "--no-browser", "--allow-root"])
     assert f"--ServerApp.root_dir={tmp_path}" in command
     assert "--LabApp.default_url=/lab/tree/notebooks" in command
-    assert {"--ServerApp.port=9000", "--no-browser", "--allow-root"} <= set(command)
+    assert {"--port=9000", "--no-browser", "--allow-root"} <= set(command)
 
 
 def test_a_browser_opens_and_root_is_refused_unless_said_otherwise(tmp_path: Path) -> None:
-    command = lab_command(tmp_path, port=8888, browser=True, root=False)
+    command = lab_command(tmp_path, [])
     assert not {"--no-browser", "--allow-root"} & set(command)
 
 

@@ -227,6 +227,7 @@ def test_an_incident_is_answered_in_its_first_lines(
 ) -> None:
     """It was 187 lines of progress and a table of 35 causes, 34 of them 0.0%."""
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr("meshlab.commands.incident_told.SAY_EVERY_S", float("inf"))
     refused = meshlab("incident", str(night))
     assert refused.returncode == 2 and "--spec SPEC" in refused.stderr
     done = meshlab("incident", str(night), "--spec", REFERENCE)
