@@ -33,12 +33,10 @@ from meshlab.model import Distribution
 from meshlab.model.spec import data_file
 from meshlab.planning import fits, latency
 from meshlab.planning.report import answers, capacity_plan
-from meshlab.simulate import load_scenario, simulate
 from meshlab.views import tables
 from meshlab.views.pictures import Picture
 from meshlab.views.plots import plan_figures
 from meshlab.views.bar import Bar
-from meshlab.views.topology.plot import plot_topology
 
 # %% [markdown]
 # ## The design
@@ -46,6 +44,8 @@ from meshlab.views.topology.plot import plot_topology
 # `data/reference.yaml` says what there is. To plan for your own, load it with `meshlab.load("your.yaml")`.
 
 # %%
+from meshlab.views.topology.plot import plot_topology
+
 cluster = reference()
 Picture(plot_topology(cluster), "The reference cluster: two sites, six machines, their quorums and the mesh")
 
@@ -229,6 +229,8 @@ tables.Prose(f"Do not {rule.what}: {rule.why}." for rule in etcd.prohibitions)
 # **First: let Vault unseal itself** (`seal: awskms`). The same scenario on the changed design:
 
 # %%
+from meshlab.simulate import load_scenario, simulate
+
 unsealed = cluster.with_component(replace(cluster.workload("vault-server"), seal="awskms"))
 reboot = load_scenario(data_file("scenarios/rolling-reboot-masters.yaml"), unsealed)
 tables.outlooks(simulate(unsealed, reboot, replicates=20))

@@ -31,13 +31,9 @@ from meshlab.live.target import Target
 from meshlab.model.spec import data_file
 from meshlab.provision.bringup import plan_bringup
 from meshlab.views import tables
-from meshlab.views.incident_page import write_page
-from meshlab.views.links import Links
 from meshlab.views.panels.breaking import BreakPanel
 from meshlab.views.panels.bringup import BringUpPanel
-from meshlab.views.panels.incident import IncidentPanel
 from meshlab.views.pictures import Picture
-from meshlab.views.plots.report_figures import write_report
 from meshlab.views.bar import Bar
 
 # %% [markdown]
@@ -114,8 +110,9 @@ tables.causes(found.explanation)
 # cause.
 
 # %% tags=["varies"]
-incident = IncidentPanel(cluster, found.incident.timeline, found.replay.predicted)
-incident
+from meshlab.views.panels.incident import IncidentPanel
+
+IncidentPanel(cluster, found.incident.timeline, found.replay.predicted)
 
 # %% [markdown]
 # ## Did it behave as it should?
@@ -129,17 +126,16 @@ tables.outages(found.replay.outages)
 # %% [markdown]
 # ## The report
 #
-# For those who were not there: self-contained, every sentence with the lines it rests on. And the panel above as a page
-# that needs no kernel.
+# For those who were not there: self-contained, every sentence with the lines it rests on.
 
 # %%
+from meshlab.views.links import Links
+from meshlab.views.plots.report_figures import write_report
+
 written = write_report(found.report, incident_folder)
-said = "The most likely cause: " + " and ".join(found.explanation.best.components)
-page = write_page(incident, incident_folder / "incident.html", "What happened?", said)
 Links(
     [
         (written.html, "the report, one page that needs nothing else"),
-        (page, "moment by moment: slider, map, predicted above observed"),
         (written.markdown, "the same as Markdown"),
         (written.timeline, "predicted above observed"),
         (written.outages, "how long each service was away"),

@@ -34,8 +34,7 @@ timed = len(ValidationPanel(cells).documents)
 tables.Prose(
     [
         f"{len(cells)} cells with {real_faults:,} real faults",
-        f"{timed} of them have times to compare, and can be looked at below; in the others nobody has to "
-        "be elected, and nobody was",
+        f"{timed} of them have times to compare; in the others nobody had to be elected, and nobody was",
     ]
 )
 
