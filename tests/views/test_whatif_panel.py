@@ -257,7 +257,9 @@ def test_a_bar_beyond_its_edge_says_so() -> None:
 def test_the_panel_says_it_without_a_browser(cluster: Topology) -> None:
     told = repr(WhatIfPanel(cluster))
     assert told.startswith("WhatIfPanel of hybrid, for 24 months: the design as it is. worker-1's memory ")
-    assert told.startswith("WhatIfPanel of hybrid, for 24 months: the design as it is. worker-1's memory is used up")
+    assert told.startswith(
+        "WhatIfPanel of hybrid, for 24 months: the design as it is. worker-1's memory is used up"
+    )
     assert "Everything fits today" in told
     bundle = WhatIfPanel(cluster)._repr_mimebundle_()
     assert "meshlab-downtime" in bundle["text/html"]
