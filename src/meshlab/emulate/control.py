@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meshlab.live import private_file
 from meshlab.model import LiveError, MeshlabError
 
 CONTROL = "control.json"
@@ -41,11 +42,7 @@ class Control:
             raise NotUp("no embedded cluster is up; start one with `meshlab emulate up`") from None
 
     def save(self, state: Path) -> None:
-        path = state / CONTROL
-        scratch = path.with_suffix(".new")
-        scratch.touch(mode=0o600)
-        scratch.write_text(json.dumps({"url": self.url, "token": self.token}))
-        scratch.replace(path)
+        private_file.write(state / CONTROL, json.dumps({"url": self.url, "token": self.token}))
 
     def call(self, path: str, body: dict[str, Any] | None = None, timeout: float = 60.0) -> dict[str, Any]:
         """Gives the supervisor's answer: a GET without a body, else a POST.

@@ -14,9 +14,10 @@ def write_kubeconfig(target: Target, cluster: str, path: Path, machine: str) -> 
     Raises
     ------
     InputError
-        The target is a real one (its credentials stay in the strongbox), or the cluster has no kubeconfig yet.
+        The target is a real one (its credentials stay in the strongbox), the cluster has no kubeconfig yet, or the
+        path is that of a folder.
     """
-    from meshlab.live import yaml_text
+    from meshlab.live import private_file, yaml_text
     from meshlab.provision.cluster.connections import KUBECONFIG
     from meshlab.provision.cluster.strongbox import Strongbox
     from meshlab.provision.cluster.workspace import Workspace
@@ -32,6 +33,4 @@ def write_kubeconfig(target: Target, cluster: str, path: Path, machine: str) -> 
     document = yaml_text.load(found.reveal().decode())
     for entry in document["clusters"]:
         entry["cluster"]["server"] = f"https://{target.dial(machine)}:6443"
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(yaml_text.dump(document))
+    private_file.write(path, yaml_text.dump(document))
