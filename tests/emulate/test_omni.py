@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from talos_site import call, cluster, shared_bundle, until
 
-from meshlab.emulate.omni.service import Omni, join
+from meshlab.emulate.omni.joining import join
+from meshlab.emulate.omni.service import Omni
 from meshlab.emulate.talos.api.faults import Fault
 from meshlab.live.omni.client import OmniClient, OmniError
 from meshlab.live.omni.signature import ServiceAccount

@@ -67,7 +67,7 @@ def test_a_closed_fabric_holds_no_connection_that_was_just_accepted(turns: int) 
 @pytest.mark.parametrize("turns", MOMENTS)
 def test_a_stopped_machine_holds_no_connection_that_was_just_accepted(turns: int) -> None:
     async def start(port: int) -> Callable[[], Awaitable[None]]:
-        front = TlsFront(("127.0.0.1", free_port()))
+        front = TlsFront()
         await front.start(HOST, port)
         return front.stop
 

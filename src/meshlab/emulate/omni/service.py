@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 from typing import Any
 
 from meshlab.emulate.cosi.store import Conflict, ResourceStore, matches, watch_events
 from meshlab.emulate.cosi.store import pb as cosi
 from meshlab.emulate.kubespan.identity import PURPOSE_SIDEROLINK, ula_prefix
+from meshlab.emulate.network.hidden import Front
 from meshlab.emulate.omni.cluster import OmniCluster
 from meshlab.emulate.processes.tasks import end
 from meshlab.emulate.talos.api.faults import Fault, from_exception
@@ -46,10 +48,14 @@ class Omni:
         Whose machines may join.
     accounts
         Service accounts that may call, all with full rights.
+    folder
+        Where the folder of its hidden socket is made; None: in the temporary folder.
     """
 
-    def __init__(self, site: Site, accounts: Iterable[ServiceAccount]) -> None:
+    def __init__(self, site: Site, accounts: Iterable[ServiceAccount], *, folder: Path | None = None) -> None:
         self.site = site
+        self._within = folder
+        self._front: Front | None = None
         self.store = ResourceStore(types.OMNI_TYPES, yaml=_omni_yaml)
         self.machines: dict[str, Host] = {}
         self.join_token = Secret("".join(secrets.choice(BASE62) for _ in range(43)), name="Omni join token")
@@ -81,8 +87,10 @@ class Omni:
             for descriptor in [module.DESCRIPTOR.services_by_name[name]]
         ]
         self._server.add_generic_rpc_handlers(tuple(handlers))
-        self.url = f"http://{host}:{self._server.add_insecure_port(f'{host}:{port}')}"
+        self._front = Front(self._within)
+        self._server.add_insecure_port(f"unix:{self._front.server}")
         await self._server.start()
+        self.url = f"http://{host}:{self._front.start(host, port)}"
         self._task = asyncio.create_task(self._run(), name="omni")
         return self.url
 
@@ -90,6 +98,9 @@ class Omni:
         """Stop serving and driving; the machines go on."""
         await end(self._task)
         self._task = None
+        if self._front is not None:
+            await self._front.stop()
+            self._front = None
         if self._server is not None:
             await self._server.stop(None)
             self._server = None
@@ -363,35 +374,3 @@ class _Provision:
             node_address_prefix=f"{node}/64",
             server_address=str(prefix.network_address + 1),
         )
-
-
-async def join(machine: Host, omni_url: str, token: Secret[str]) -> str:
-    """Let a machine join Omni as its kernel arguments tell a real one; gives its SideroLink address.
-
-    Raises
-    ------
-    Fault
-        Omni refuses it.
-    """
-    import grpc.aio
-
-    target = omni_url.partition("://")[2]
-    descriptor = siderolink_pb2.DESCRIPTOR.services_by_name["ProvisionService"]
-    unique = machine.directory / "META-unique-token"
-    if not unique.exists():
-        unique.parent.mkdir(parents=True, exist_ok=True)
-        unique.touch(mode=0o600)
-        unique.write_text(secrets.token_hex(16))
-    request = link.ProvisionRequest(
-        node_uuid=machine.hardware.uuid,
-        node_public_key=secrets.token_hex(16),
-        join_token=token.reveal(),
-        node_unique_token=unique.read_text(),
-        talos_version=machine.talos_version,
-    )
-    async with grpc.aio.insecure_channel(target) as channel:
-        try:
-            reply = await rpc.Stub(channel, descriptor).Provision(request, timeout=30.0)
-        except grpc.aio.AioRpcError as error:
-            raise Fault(error.code().name, error.details() or "") from None
-    return str(reply.node_address_prefix)

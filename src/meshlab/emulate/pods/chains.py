@@ -15,6 +15,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from meshlab.emulate.network.sockets import listening
 from meshlab.emulate.pods.chain_calls import answer
 from meshlab.emulate.pods.chain_head import CHAINS, Head
 
@@ -28,7 +29,10 @@ class _Node(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, listen: tuple[str, int], head: Head) -> None:
-        super().__init__(listen, _Requests)
+        super().__init__(listen, _Requests, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening(*listen, backlog=self.request_queue_size)
+        self.server_name, self.server_port = self.socket.getsockname()
         self.head = head
         self.lock = threading.Lock()
 

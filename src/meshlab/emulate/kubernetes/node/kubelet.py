@@ -22,6 +22,7 @@ from meshlab.emulate.kubernetes.objects import meta
 from meshlab.emulate.kubernetes.objects.resources import BY_PATH
 from meshlab.emulate.kubernetes.objects.status import Object
 from meshlab.emulate.kubernetes.server.apiserver import load_pair
+from meshlab.emulate.network.sockets import listening
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -163,7 +164,8 @@ class Kubelet:
         application.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
         runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port, ssl_context=self._tls.context()).start()
+        door = listening("127.0.0.1", self.port)
+        await web.SockSite(runner, door, ssl_context=self._tls.context()).start()
         self._server = runner
         self.port = runner.addresses[0][1]
 

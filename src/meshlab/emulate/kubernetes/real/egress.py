@@ -14,7 +14,7 @@ import ssl
 
 from meshlab.emulate.kubernetes.server.apiserver import ServingTls, dial_loopback, load_pair
 from meshlab.emulate.kubernetes.server.streams import CONNECT_TIMEOUT_S, Dial
-from meshlab.emulate.network.sockets import dialled
+from meshlab.emulate.network.sockets import dialled, listening
 
 _CHUNK = 65536
 
@@ -52,7 +52,10 @@ class EgressProxy:
     async def start(self) -> None:
         """Listens."""
         self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", self.port, ssl=self._context(), ssl_shutdown_timeout=0.5
+            self._accept,
+            sock=listening("127.0.0.1", self.port),
+            ssl=self._context(),
+            ssl_shutdown_timeout=0.5,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 

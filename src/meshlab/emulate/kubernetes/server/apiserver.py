@@ -21,6 +21,7 @@ from meshlab.emulate.kubernetes.storage.admission import Admission
 from meshlab.emulate.kubernetes.storage.registry import Registry
 from meshlab.emulate.kubernetes.storage.store import Storage
 from meshlab.emulate.network.addresses import loopback
+from meshlab.emulate.network.sockets import listening
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -147,9 +148,8 @@ class ApiServer:
             auto_decompress=True,
         )
         await runner.setup()
-        site = web.TCPSite(
-            runner, self._host, self._wanted_port, ssl_context=self._tls.serving_context(), backlog=512
-        )
+        door = listening(self._host, self._wanted_port, backlog=512)
+        site = web.SockSite(runner, door, ssl_context=self._tls.serving_context(), backlog=512)
         await site.start()
         self._runner = runner
         self.port = runner.addresses[0][1]

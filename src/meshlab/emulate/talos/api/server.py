@@ -77,9 +77,9 @@ class TalosApi:
         ]
         self._server = grpc.aio.server(options=options)
         self._server.add_generic_rpc_handlers(self._handlers())
-        port = self._server.add_insecure_port("127.0.0.1:0")
+        self._front = TlsFront(self._machine.directory)
+        self._server.add_insecure_port(self._front.backend)
         await self._server.start()
-        self._front = TlsFront(("127.0.0.1", port))
         self._maintenance = False
         machine = self._machine
         if machine.site.exposure is None:
@@ -164,8 +164,7 @@ class TalosApi:
         metadata: dict[str, list[str]] = {}
         for key, value in context.invocation_metadata() or ():
             metadata.setdefault(key, []).append(value if isinstance(value, str) else value.decode())
-        port = int(str(context.peer()).rpartition(":")[2])
-        caller = self._front.caller(port) if self._front is not None else None
+        caller = self._front.caller(str(context.peer())) if self._front is not None else None
         if caller is None:
             raise Fault("UNAUTHENTICATED", "no client certificate")
         if talos_roles.IMPERSONATOR in caller.roles:
