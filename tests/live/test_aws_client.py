@@ -27,7 +27,10 @@ TAGS = {"meshlab/cluster": "ref"}
 
 def session(lab: Lab, **options: Any) -> AwsSession:
     return AwsSession(
-        "us-east-1", endpoint_url=lab.cloud.endpoint, **{"patience_s": 60.0, "settle_s": 60.0, **options}
+        "us-east-1",
+        endpoint_url=lab.cloud.endpoint,
+        credentials=lab.cloud.credentials,
+        **{"patience_s": 60.0, "settle_s": 60.0, **options},
     )
 
 
@@ -290,7 +293,7 @@ def test_the_embedded_cloud_never_sees_real_credentials_or_proxies(
         monkeypatch.setenv(name, value)
     aws = session(lab)
     assert aws.identity().emulated
-    assert {entry.access_key for entry in lab.cloud.log} == {"meshlab-embedded"}
+    assert {entry.access_key for entry in lab.cloud.log} == {lab.cloud.credentials.access_key}
 
 
 @pytest.mark.parametrize(

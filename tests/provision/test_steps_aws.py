@@ -94,6 +94,8 @@ def account(tmp_path: Path, run: Run, moto: MotoBackend) -> Iterator[Account]:
     run(moto.reset())
     cloud = AwsCloud(backend=moto, state_dir=tmp_path)
     run(cloud.start())
+    (tmp_path / "state").mkdir()
+    cloud.credentials.save(tmp_path / "state")
     yield Account(cloud, Target.for_loopback(tmp_path / "state", aws_endpoint=cloud.endpoint))
     run(cloud.stop())
 

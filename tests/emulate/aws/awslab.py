@@ -19,9 +19,12 @@ from meshlab.emulate.aws.cloud import AwsCloud
 from meshlab.emulate.aws.images import image_id, talos_image_name
 from meshlab.emulate.aws.instances import PowerHooks
 from meshlab.emulate.aws.settings import INSTANT, AwsSettings
+from meshlab.live.aws.credentials import Credentials
+from meshlab.live.secret import Secret
 from own_time import HandClock
 
 T = TypeVar("T")
+ANYBODY = Credentials("AKIAANYBODYANYBODYAN", Secret("guessed"))
 
 
 class Loop:
@@ -41,13 +44,18 @@ class Loop:
         self.loop.close()
 
 
-_BOTO = boto3.Session(aws_access_key_id="meshlab", aws_secret_access_key="meshlab", region_name="us-east-1")
+_BOTO = boto3.Session(region_name="us-east-1")
 
 
-def client(endpoint: str, name: str, attempts: int = 1) -> Any:
-
+def client(endpoint: str, name: str, attempts: int = 1, credentials: Credentials = ANYBODY) -> Any:
     config = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, proxies={"none": ""})
-    return _BOTO.client(name, endpoint_url=endpoint, config=config)
+    return _BOTO.client(
+        name,
+        endpoint_url=endpoint,
+        config=config,
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key.reveal(),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +144,7 @@ class Lab:
     def client(self, name: str, attempts: int = 1) -> Any:
         key = (name, attempts)
         if key not in self.clients:
-            self.clients[key] = client(self.cloud.endpoint, name, attempts)
+            self.clients[key] = client(self.cloud.endpoint, name, attempts, self.cloud.credentials)
         return self.clients[key]
 
     @property

@@ -21,7 +21,7 @@ def test_the_cloud_in_a_process_table_ends_with_nothing_running(tmp_path: Path) 
         await cloud.start()
         child = table.get("aws-moto")
         assert child is not None and [left.name for left in leftovers(tmp_path)] == ["aws-moto"]
-        zones = await asyncio.to_thread(_zones, cloud.endpoint)
+        zones = await asyncio.to_thread(_zones, cloud)
         await cloud.stop()
         await table.close()
         return child.pid, "us-east-1c" in zones
@@ -33,8 +33,8 @@ def test_the_cloud_in_a_process_table_ends_with_nothing_running(tmp_path: Path) 
     assert sorted(path.name for path in (tmp_path / "aws").iterdir()) == ["aws-requests.jsonl", "moto.log"]
 
 
-def _zones(endpoint: str) -> list[str]:
-    ec2 = client(endpoint, "ec2")
+def _zones(cloud: AwsCloud) -> list[str]:
+    ec2 = client(cloud.endpoint, "ec2", credentials=cloud.credentials)
     names = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
     ec2.close()
     return names

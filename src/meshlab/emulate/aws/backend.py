@@ -1,9 +1,8 @@
-"""moto's server as a child process on a hidden loopback port, and calls to it."""
+"""moto's server as a child process behind a unix socket in a private folder, and calls to it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import sys
@@ -14,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from meshlab.emulate.aws import wire
 from meshlab.emulate.aws.images import catalogue
+from meshlab.emulate.network.hidden import SocketFolder
 
 if TYPE_CHECKING:
     import aiohttp
 
     from meshlab.emulate.processes.processes import ProcessTable
 
+_HOST = "http://moto"
 _START_DEADLINE_S = 60.0
 _HOP_HEADERS = ("host", "content-length", "transfer-encoding", "connection", "expect", "accept-encoding")
 
@@ -36,7 +37,12 @@ class MotoBackend:
     processes
         The table that starts, registers and ends child processes; None makes one in a temporary directory.
     state_dir
-        Where the image catalogue, the port file and the log are kept; None makes a temporary directory.
+        Where the image catalogue, the socket and the log are kept; None makes a temporary directory.
+
+    Attributes
+    ----------
+    socket
+        The unix socket at which it answers, once started.
     """
 
     def __init__(
@@ -55,7 +61,8 @@ class MotoBackend:
         self._dir: Path | None = None
         self._http: aiohttp.ClientSession | None = None
         self._name = "aws-moto"
-        self.url = ""
+        self._folder: SocketFolder | None = None
+        self.socket = Path()
 
     async def start(self) -> None:
         """Starts the server and returns when it listens.
@@ -72,16 +79,18 @@ class MotoBackend:
         self._dir = self._given_dir or Path(tempfile.mkdtemp(prefix="meshlab-aws-"))
         self._dir.mkdir(parents=True, exist_ok=True)
         self._processes = self._given_processes or ProcessTable(self._dir)
-        images, port_file, log = self._dir / "images.json", self._dir / "port", self._dir / "moto.log"
+        images, log = self._dir / "images.json", self._dir / "moto.log"
         images.write_text(catalogue(self.region, self._talos_versions))
-        port_file.unlink(missing_ok=True)
+        self._folder = SocketFolder(self._dir)
+        self.socket, ready = self._folder.path("moto"), self._folder.path("ready")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_"))}
         environment["MOTO_AMIS_PATH"] = str(images)
         environment["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "false"
-        argv = [sys.executable, "-m", "meshlab.emulate.aws.moto_process", str(port_file)]
+        environment["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+        argv = [sys.executable, "-P", "-m", "meshlab.emulate.aws.moto_process", str(self.socket), str(ready)]
         child = await self._processes.spawn(self._name, argv, env=environment, log=log)
         deadline = asyncio.get_running_loop().time() + _START_DEADLINE_S
-        while not port_file.exists():
+        while not ready.exists():
             if not child.running or asyncio.get_running_loop().time() > deadline:
                 tail = log.read_text(errors="replace")[-2000:]
                 await self.stop()
@@ -89,8 +98,11 @@ class MotoBackend:
                     f"moto's server did not start; install moto[server]. Its log ends:\n{tail}"
                 )
             await asyncio.sleep(0.02)
-        self.url = f"http://127.0.0.1:{int(port_file.read_text())}"
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120))
+        self._http = aiohttp.ClientSession(
+            _HOST,
+            connector=aiohttp.UnixConnector(str(self.socket)),
+            timeout=aiohttp.ClientTimeout(total=120),
+        )
         # The first call of a service loads its model and its data; better now than inside a client's
         # time-out.
         await self.ask("ec2", "DescribeVpcs")
@@ -105,19 +117,20 @@ class MotoBackend:
             if self._given_processes is None:
                 await self._processes.close()
             self._processes = None
+        if self._folder is not None:
+            self._folder.remove()
+            self._folder = None
         if self._dir is not None:
             if self._given_dir is None:
                 shutil.rmtree(self._dir, ignore_errors=True)
             else:
-                for name in ("images.json", "port"):
-                    with contextlib.suppress(FileNotFoundError):
-                        (self._dir / name).unlink()
+                (self._dir / "images.json").unlink(missing_ok=True)
             self._dir = None
 
     async def reset(self) -> None:
         """Forgets everything that was created."""
         assert self._http is not None
-        async with self._http.post(f"{self.url}/moto-api/reset") as answer:
+        async with self._http.post("/moto-api/reset") as answer:
             answer.raise_for_status()
 
     async def send(self, call: wire.Call) -> wire.Reply:
@@ -130,7 +143,7 @@ class MotoBackend:
         else:
             body, path, method, headers = call.body, call.path, call.method, call.headers
         kept = {k: v for k, v in headers.items() if k.lower() not in _HOP_HEADERS}
-        async with self._http.request(method, self.url + path, data=body, headers=kept) as answer:
+        async with self._http.request(method, path, data=body, headers=kept) as answer:
             return wire.Reply(answer.status, dict(answer.headers), await answer.read())
 
     async def ask(self, service: str, operation: str, **params: Any) -> dict[str, Any]:

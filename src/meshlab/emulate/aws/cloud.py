@@ -1,7 +1,7 @@
 """The emulated cloud: an HTTP endpoint for ordinary boto3, strict rules, and moto behind them.
 
-A request goes through: injected faults → read lag → DryRun → client token → the rules of its operation →
-moto (or the layer's own answer) → faults of the reply → the log.
+A request goes through: its signature → injected faults → read lag → DryRun → client token → the rules of its
+operation → moto (or the layer's own answer) → faults of the reply → the log.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meshlab.emulate.aws import launch, quotas, tagging, wire
+from meshlab.emulate.aws import launch, quotas, signature, tagging, wire
 from meshlab.emulate.aws.backend import MotoBackend
 from meshlab.emulate.aws.faults import Faults, LostReply
 from meshlab.emulate.aws.instances import Instances, PowerHooks
@@ -26,6 +27,8 @@ from meshlab.emulate.aws.settings import AwsSettings
 from meshlab.emulate.aws.tokens import TokenBook, digest
 from meshlab.emulate.aws.visibility import Visibility, ids
 from meshlab.emulate.aws.wire import AwsFault, Call, Reply
+from meshlab.emulate.network.sockets import listening
+from meshlab.live.aws.credentials import Credentials
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -49,6 +52,8 @@ class AwsCloud:
         A running moto to stand before; None starts one of its own and ends it with the cloud.
     processes
         The table that starts moto (only without ``backend``).
+    credentials
+        The access key that calls are signed with; None makes a new one.
     state_dir
         Where moto's log and the request log are kept; None keeps nothing.
     clock, sleep
@@ -70,9 +75,11 @@ class AwsCloud:
         backend: MotoBackend | None = None,
         processes: ProcessTable | None = None,
         state_dir: Path | None = None,
+        credentials: Credentials | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.credentials = credentials or signature.new_credentials()
         self.settings = settings or AwsSettings()
         self.hooks = hooks or PowerHooks()
         self.faults = Faults()
@@ -105,6 +112,7 @@ class AwsCloud:
             ("elbv2", "CreateTargetGroup"): self._once,
         }
         self.endpoint = ""
+        self._hosts: tuple[str, ...] = ()
 
     @property
     def instances(self) -> Instances:
@@ -125,9 +133,11 @@ class AwsCloud:
         application.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.SockSite(self._runner, listening("127.0.0.1", 0))
         await site.start()
-        self.endpoint = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        port = self._runner.addresses[0][1]
+        self._hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
+        self.endpoint = f"http://{self._hosts[0]}"
 
     async def stop(self) -> None:
         """Ends everything that was started."""
@@ -162,12 +172,15 @@ class AwsCloud:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
-        body = await request.read()
+        refused = self._from_a_page(request)
+        if refused:
+            return web.Response(status=403, text=refused)
         call: Call | None = None
         try:
-            call = wire.read_call(
-                request.method, request.path_qs, request.query_string, request.headers, body
-            )
+            call = wire.addressed(request.method, request.raw_path, request.headers, await request.read())
+            query = request.rel_url.raw_query_string
+            signature.check(call, query, self.credentials, datetime.now(UTC))
+            wire.read(call, query)
             reply = await self._answer(call)
         except LostReply:
             # Closing the socket is what the client of a broken connection sees.
@@ -183,6 +196,14 @@ class AwsCloud:
             )
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
 
+    def _from_a_page(self, request: web.Request) -> str:
+        """Says why a request is no program's: a web page's, or for a name that leads here; empty if it is one's."""
+        if request.host not in self._hosts:
+            return f"this is no endpoint of {request.host}"
+        if "Origin" in request.headers or "Sec-Fetch-Mode" in request.headers:
+            return "web pages may not call this endpoint"
+        return "" if request.path == "/" else "there is nothing at this path"
+
     async def _answer(self, call: Call) -> Reply:
         committed = False
         resources: tuple[str, ...] = ()
@@ -193,15 +214,15 @@ class AwsCloud:
                 raise AwsFault(
                     "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412
                 )
-            if call.mutating and call.readable:
+            if call.mutating:
                 async with self._turn:
                     reply, committed = await self._change(call)
             else:
                 reply = await self._read(call)
-            fault = wire.error_of(call, reply) if call.readable else None
+            fault = wire.error_of(call, reply)
             if fault is not None:
                 raise fault
-            if call.mutating and call.readable:
+            if call.mutating:
                 resources = tuple(dict.fromkeys(ids(call.params) + ids(wire.parse_reply(call, reply))))
             self.faults.after(call)
         except AwsFault as fault:

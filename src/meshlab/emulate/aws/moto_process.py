@@ -1,4 +1,4 @@
-"""The child process: moto's server on a free loopback port, which it writes to a file."""
+"""The child process: moto's server behind a unix socket, which nobody but its user can reach."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 
-def main(port_file: Path) -> None:
-    """Serves until it is ended; the port is in ``port_file`` once it listens."""
+def main(socket: Path, ready: Path) -> None:
+    """Serves until it is ended; ``ready`` is there once it listens."""
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -16,12 +16,11 @@ def main(port_file: Path) -> None:
     from werkzeug.serving import make_server
 
     application = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
-    fresh = port_file.with_suffix(".new")
-    fresh.write_text(str(server.server_port))
-    fresh.replace(port_file)
+    address = f"unix://{socket}"
+    server = make_server(address, 0, application, threaded=True, request_handler=MotoRequestHandler)
+    ready.touch()
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,8 +1,7 @@
 """The AWS wire protocols: an HTTP request read as a call, a result or an error written as a reply.
 
 Names, nesting and types come from botocore's own service models, read and written by moto's request parsers
-and response serialisers (the ec2, query and json protocols). Services that are not in the table are passed
-on unread.
+and response serialisers (the ec2, query and json protocols). The account has the services of the table and no others.
 """
 
 from __future__ import annotations
@@ -64,7 +63,6 @@ class Call:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    readable: bool = True
     amended: bool = False
 
     @property
@@ -127,33 +125,44 @@ def credential_scope(authorization: str) -> tuple[str, str, str]:
     return match[1], match[2], match[3]
 
 
-def read_call(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Call:
-    """Reads an HTTP request as a call.
+def addressed(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Call:
+    """Gives an HTTP request as a call of which only the service is known, and by whom it claims to be made.
 
     Raises
     ------
     AwsFault
-        It is not signed, or names no operation of its service.
+        It is not signed, or for a service that the account has not.
     """
     access_key, region, signing_name = credential_scope(headers.get("Authorization", ""))
     service = _BY_SIGNING_NAME.get(signing_name)
-    call = Call(service or signing_name, "", region, access_key, {}, method, path, dict(headers), body)
     if service is None:
-        call.operation = f"{method} {path}"
-        call.readable = False
-        return call
-    values = dict(parse_qsl(body.decode("utf-8", "replace") or query, keep_blank_values=True))
-    target = headers.get("X-Amz-Target", "")
-    call.operation = target.rpartition(".")[2] if target else values.get("Action", "")
-    model = service_model(service)
-    if call.operation not in model.operation_names:
-        raise AwsFault("InvalidAction", f"The action {call.operation!r} is not valid for this endpoint.")
+        known = ", ".join(sorted(_BY_SIGNING_NAME))
+        raise AwsFault(
+            "OptInRequired", f"You are not subscribed to the service {signing_name}. There are: {known}", 403
+        )
+    return Call(service, "", region, access_key, {}, method, path, dict(headers), body)
+
+
+def read(call: Call, query: str) -> None:
+    """Reads which operation is called, and its parameters.
+
+    Raises
+    ------
+    AwsFault
+        Its service has no such operation.
+    """
+    values = dict(parse_qsl(call.body.decode("utf-8", "replace") or query, keep_blank_values=True))
+    target = call.headers.get("X-Amz-Target", "")
+    operation = target.rpartition(".")[2] if target else values.get("Action", "")
+    model = service_model(call.service)
+    if operation not in model.operation_names:
+        raise AwsFault("InvalidAction", f"The action {operation!r} is not valid for this endpoint.")
     from moto.core.parse import PROTOCOL_PARSERS
 
-    parser = PROTOCOL_PARSERS[protocol(service)](model.operation_model(call.operation))
-    request: Any = {"values": values, "body": body}
+    call.operation = operation
+    parser = PROTOCOL_PARSERS[protocol(call.service)](model.operation_model(operation))
+    request: Any = {"values": values, "body": call.body}
     call.params = dict(parser.parse(request))
-    return call
 
 
 def write_call(service: str, operation: str, params: Mapping[str, Any], region: str) -> Call:
@@ -222,7 +231,7 @@ def write_error(call: Call | None, fault: AwsFault) -> Reply:
     """Writes an error in the form of the call's protocol."""
     request_id = call.request_id if call else str(uuid.uuid4())
     headers = {"x-amzn-requestid": request_id}
-    kind = protocol(call.service) if call and call.readable else "query"
+    kind = protocol(call.service) if call else "query"
     if kind == "json":
         headers["Content-Type"] = "application/x-amz-json-1.1"
         headers["x-amzn-errortype"] = fault.code

@@ -90,7 +90,7 @@ _BY_CODE: dict[str, ErrorKind] = {
         "KMSInvalidStateException ResourceInUse DependencyTimeoutException",
         ErrorKind.DENIED: "UnauthorizedOperation AccessDenied AccessDeniedException ExpiredToken "
         "ExpiredTokenException AuthFailure InvalidClientTokenId SignatureDoesNotMatch OptInRequired "
-        "MissingAuthenticationToken RequestExpired",
+        "MissingAuthenticationToken RequestExpired UnrecognizedClientException InvalidSignatureException",
         ErrorKind.QUOTA: "InstanceLimitExceeded VcpuLimitExceeded AddressLimitExceeded VpcLimitExceeded "
         "LimitExceeded LimitExceededException SubnetLimitExceeded InternetGatewayLimitExceeded "
         "SecurityGroupLimitExceeded VolumeLimitExceeded ResourceLimitExceeded",

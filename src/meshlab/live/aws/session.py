@@ -15,8 +15,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from meshlab.live.aws.credentials import NOBODY, Credentials
 from meshlab.live.aws.errors import AwsError, ErrorKind, classify
-from meshlab.live.secret import Secret
 from meshlab.live.target import Target
 from meshlab.model.errors import LiveError
 
@@ -30,15 +30,6 @@ class NotLoopback(LiveError):
     """An endpoint was given that is not on this machine."""
 
     exit_code = 2
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Access keys given by hand. Without them boto3's own chain is used (profile, environment, instance)."""
-
-    access_key: str
-    secret_key: Secret[str]
-    token: Secret[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,10 +68,10 @@ class AwsSession:
     Parameters
     ----------
     endpoint_url
-        The embedded cluster's cloud; must be on a loopback address. With it only dummy credentials are used: no
-        environment variable, file, profile, proxy or instance role is ever read.
+        The embedded cluster's cloud; must be on a loopback address. With it only ``credentials`` or dummy ones are
+        used: no environment variable, file, profile, proxy or instance role is ever read.
     profile, credentials
-        How to sign on the real AWS; at most one of them.
+        How to sign; at most one of them.
     settle_s
         How long a call waits, repeating itself, for an object that was just made and is not visible yet.
     patience_s
@@ -134,6 +125,7 @@ class AwsSession:
             target.region,
             endpoint_url=target.aws_endpoint or None,
             profile=None if target.aws_endpoint else target.aws_profile or None,
+            credentials=Credentials.of(target) if target.aws_endpoint else None,
             settle_s=target.patience.read_lag,
             patience_s=target.patience.retries,
             read_timeout_s=max(10.0, target.patience.call),
@@ -185,10 +177,11 @@ class AwsSession:
             import boto3
 
             if self.emulated:
+                given = self._credentials or NOBODY
                 self._boto = boto3.Session(
                     botocore_session=_deaf_session(),
-                    aws_access_key_id="meshlab-embedded",
-                    aws_secret_access_key="not-a-secret",
+                    aws_access_key_id=given.access_key,
+                    aws_secret_access_key=given.secret_key.reveal(),
                     region_name=self.region,
                 )
             elif self._credentials is not None:
