@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from talos_site import call, cluster, shared_bundle, until
 
+from meshlab.emulate.talos.node_facts import folder_of
 from meshlab.live.talos.errors import TalosError
 from meshlab.live.talos.secrets_bundle import SecretsBundle
 from meshlab.live.talos.talosconfig import Talosconfig
@@ -270,6 +271,20 @@ def test_a_change_that_is_not_the_meshs_leaves_the_tunnels_alone(
             await call(site.client(21).apply_configuration, changed)
             await until(lambda: worker.mesh is not None and worker.mesh is not mesh, "the mesh begins anew")
             assert worker.mesh.affiliate.endpoints[-1] == "192.0.2.1:51820"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("path", ["/var/mnt/x/../../../etc", "/var/../..", "/../x", "../x"])
+def test_a_path_of_a_machine_does_not_leave_its_disk(
+    tmp_path: Path, bundle: SecretsBundle, path: str
+) -> None:
+    async def story() -> None:
+        async with cluster(tmp_path, bundle, 12) as site:
+            machine = site.machine("worker-1", 21)
+            with pytest.raises(ValueError, match="must not contain"):
+                folder_of(machine, path)
+            assert folder_of(machine, "/var/mnt/x/y") == machine.directory / "u-x" / "y"
 
     asyncio.run(story())
 

@@ -295,6 +295,75 @@ def test_addresses_of_a_full_small_network_do_not_collide() -> None:
     assert "10.244.7.0" not in given
 
 
+def hostile(
+    container: str, volume: str, files: dict[str, bytes]
+) -> tuple[dict[str, Any], dict[str, dict[str, bytes]]]:
+    """A chain pod whose ConfigMap brings files along, with names as its author likes them."""
+    pod = chain_pod("geth-0", "geth")
+    pod["spec"]["containers"][0]["name"] = container
+    pod["spec"]["volumes"].append({"name": volume, "configMap": {"name": "evil"}})
+    pod["spec"]["containers"][0]["env"] = [
+        {"name": "PYTHONPATH", "value": "/tmp"},
+        {"name": "PYTHONSTARTUP", "value": "/tmp/x.py"},
+    ]
+    return pod, {volume: files}
+
+
+@pytest.mark.parametrize(
+    ("container", "module"),
+    [("volumes", "meshlab"), ("v", "meshlab"), ("c", "sitecustomize"), ("node", "argparse")],
+)
+def test_a_pod_cannot_bring_code_that_its_process_runs(tmp_path: Path, container: str, module: str) -> None:
+    """A ConfigMap volume named like a package, where the process of a container with the right name ran, was one."""
+    proof = tmp_path / "ran"
+    code = f"open({str(proof)!r}, 'w').write('x')\n".encode()
+
+    async def scenario(it: World) -> None:
+        pod, config = hostile(container, module, {"__init__.py": code, f"{module}.py": code})
+        await it.pods.start("worker-1", pod, {"ledger": tmp_path / "disk"}, config)
+        await it.until(lambda: it.pods.state("chains/geth-0").phase == "Running")
+        log = it.pods._pods["chains/geth-0"].containers[0].log
+        await it.until(lambda: b"listens on" in log.read_bytes(), 30)  # it has imported all that it imports
+        assert not proof.exists()
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    "file", ["../../../escaped", "/tmp/meshlab-escaped", "a/../../../escaped", "..", "a/../.."]
+)
+def test_a_file_of_a_configmap_stays_in_its_volume(tmp_path: Path, file: str) -> None:
+    async def scenario(it: World) -> None:
+        pod, config = hostile("node", "files", {file: b"x"})
+        await it.pods.start("worker-1", pod, {"ledger": tmp_path / "disk"}, config)
+        state = it.pods.state("chains/geth-0")
+        assert (state.phase, "no path below" in state.message) == ("Pending", True)
+
+    run(tmp_path, scenario)
+    assert not list(tmp_path.rglob("*escaped*")) and not Path("/tmp/meshlab-escaped").exists()
+
+
+def test_a_file_in_a_folder_of_its_volume_is_written_there(tmp_path: Path) -> None:
+    async def scenario(it: World) -> None:
+        pod, config = hostile("node", "files", {"deep/er/x": b"content"})
+        await it.pods.start("worker-1", pod, {"ledger": tmp_path / "disk"}, config)
+        [written] = (tmp_path / "state" / "pods").rglob("x")
+        assert (written.read_bytes(), written.parent.name) == (b"content", "er")
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("inside", ["..", "../x", "/etc", "a/../../b"])
+def test_a_sub_path_stays_in_its_volume(inside: str) -> None:
+    container = {"volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": inside}]}
+    with pytest.raises(ValueError, match="no path below"):
+        mounts(container, {"v": Path("/h/v")})
+
+
+def test_a_path_with_dots_is_in_no_volume() -> None:
+    assert local_path("/v/../../etc/x.hcl", [("/v", Path("/h/v"))]) is None
+
+
 def test_variables_refer_to_fields_and_to_those_before_them() -> None:
     pod = {"metadata": {"name": "vault-1", "namespace": "vault"}, "spec": {"nodeName": "master-2"}}
     container = {

@@ -18,10 +18,12 @@ from certificates import Authority
 
 from meshlab.emulate.network.addresses import loopback
 from meshlab.emulate.network.fabric import Fabric
+from meshlab.emulate.pods import vault_limits
 from meshlab.emulate.pods.pods import Pods
 from meshlab.emulate.pods.vault import Listening, expand, local_config
 from meshlab.emulate.processes import binaries
 from meshlab.emulate.processes.processes import ProcessTable, leftovers
+from meshlab.provision.manifests.vault import configuration
 from own_addresses import network
 from own_time import PATIENCE_S
 
@@ -127,6 +129,57 @@ def test_hashicorp_vault_is_told_not_to_lock_memory() -> None:
 def test_a_configuration_that_cannot_be_carried_over_says_why(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         carried(text)
+
+
+def limited(text: str) -> None:
+    vault_limits.insist(text, [Path("/volumes/data"), Path("/volumes/tls")])
+
+
+def test_what_bring_up_and_the_helm_chart_write_is_taken() -> None:
+    text = configuration(3, seal="awskms", openbao=True, region="us-east-1", key="k").replace(
+        "/vault/", "/volumes/"
+    )
+    limited(text.replace('service_registration "kubernetes" {}', ""))
+    limited('ui = true\nlistener "tcp" {\n tls_disable = 1\n telemetry {\n  disable_hostname = true\n }\n}\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('plugin_directory = "/volumes/data"', "plugin_directory"),
+        ('"plugin_directory" = "/volumes/data"', "plugin_directory"),
+        ('ui = true, plugin_directory = "/volumes/data"', "plugin_directory"),
+        ('/* x */ plugin_directory = "/volumes/data" // y', "plugin_directory"),
+        ('seal "pkcs11" {\n lib = "/volumes/data/evil.so"\n}', "seal pkcs11"),
+        ('plugin "secret" "x" {\n command = "evil"\n}', "plugin secret x"),
+        ('log_file = "/volumes/data/x"', "log_file"),
+        ('pid_file = "/etc/passwd"', "pid_file"),
+        ('storage "raft" {\n path = "/root/.ssh"\n}', "in no volume"),
+        ('storage "raft" {\n path = "/volumes/data/../../root"\n}', "in no volume"),
+        ('storage "raft" {\n path = "../../x"\n}', "in no volume"),
+        ('audit "file" "a" {\n options {\n  file_path = "/root/.bashrc"\n }\n}', "in no volume"),
+        ('audit "socket" "a" {}', "audit socket"),
+        ('seal "static" {\n current_key = "file:///root/secret"\n}', "in no volume"),
+        ('listener "tcp" {\n tls_key_file = "/root/.ssh/id_ed25519"\n}', "in no volume"),
+        ('api_addr = "${x}"', "template"),
+        ("cluster_name = <<EOF\nx\nEOF", "line 1 cannot be read"),
+        ("ui = true # x\rplugin_directory = 1", "character"),
+        ('"plugin\\u005fdirectory" = "x"', "line 1 cannot be read"),
+        ('ui = { plugin_directory = "x" }', "ui"),
+        ('listener "tcp" {', "middle of something"),
+    ],
+)
+def test_a_pod_cannot_make_vault_load_or_write_what_is_not_its_own(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        limited(text)
+
+
+def test_a_pod_cannot_choose_libraries_or_commands_by_variables() -> None:
+    given = {"VAULT_ADDR": "a", "HOSTNAME": "h", "LD_PRELOAD": "x", "AWS_CONFIG_FILE": "x", "GODEBUG": "x"}
+    assert vault_limits.variables(given | {"VAULT_PLUGIN_TMPDIR": "x", "PATH": "x"}) == {
+        "VAULT_ADDR": "a",
+        "HOSTNAME": "h",
+    }
 
 
 MACHINES = {f"master-{i}": f"{network(0)}.50.{i}" for i in range(3)}

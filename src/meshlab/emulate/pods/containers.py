@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import meshlab
 from meshlab.emulate.network.addresses import free_port
+from meshlab.emulate.pods import vault_limits
 from meshlab.emulate.pods.pod_spec import (
     RPC_PORTS,
     Kind,
@@ -26,7 +28,11 @@ from meshlab.emulate.pods.vault import local_config, localise
 from meshlab.emulate.processes import binaries
 from meshlab.emulate.processes.processes import ProcessTable
 from meshlab.emulate.processes.tasks import end
+from meshlab.live import private_file
 
+_SOURCES = Path(meshlab.__file__).parents[1]
+_NOWHERE = Path("/")
+"""Where a process runs that needs no folder: nothing of a pod's is there."""
 _CHAINS = {Kind.SOLANA: "solana", Kind.ETHEREUM: "ethereum", Kind.BEACON: "ethereum", Kind.TRON: "tron"}
 
 
@@ -75,6 +81,7 @@ class _Launch:
     argv: list[str]
     env: dict[str, str]
     ports: dict[int, int]
+    cwd: Path
 
 
 class Container:
@@ -169,7 +176,7 @@ class Container:
                     env=launch.env,
                     log=self.log,
                     machine=self._around.machine,
-                    cwd=self._around.scratch,
+                    cwd=launch.cwd,
                 )
                 await self._around.expose(launch.ports)
         except (OSError, ValueError, binaries.MissingBinary) as error:
@@ -185,23 +192,19 @@ class Container:
         return code
 
     def _launch(self) -> _Launch:
-        env = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-        env["HOME"] = str(self._around.scratch)
+        env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self._around.scratch)}
         if self.kind is Kind.VAULT:
             return self._vault(env)
+        if _SOURCES.name not in ("site-packages", "dist-packages"):  # there Python finds us by itself
+            env["PYTHONPATH"] = str(_SOURCES)
         data = self._data_folder() / _CHAINS[self.kind]
         hidden = free_port()
         declared = [port for _, port in declared_ports(self._spec)] or [RPC_PORTS[self.kind]]
-        argv = [sys.executable, "-m", "meshlab.emulate.pods.chains", "--chain", _CHAINS[self.kind]]
-        argv += [
-            "--data",
-            str(data),
-            "--listen",
-            f"127.0.0.1:{hidden}",
-            "--speed",
-            str(self._around.chain_speed),
-        ]
-        return _Launch(argv, env, dict.fromkeys(declared, hidden))
+        # -P: nothing of where it runs is imported, only what this process itself was made of.
+        argv = [sys.executable, "-P", "-s", "-m", "meshlab.emulate.pods.chains"]
+        argv += [f"--chain={_CHAINS[self.kind]}", f"--data={data}", f"--listen=127.0.0.1:{hidden}"]
+        argv += [f"--speed={self._around.chain_speed}"]
+        return _Launch(argv, env, dict.fromkeys(declared, hidden), _NOWHERE)
 
     def _data_folder(self) -> Path:
         """Directory of the first mounted volume, else one that goes with the pod."""
@@ -224,10 +227,10 @@ class Container:
             hidden_port=free_port,
             openbao=program.stem == "bao",
         )
-        local = around.scratch / f"{self.name}.hcl"
-        local.touch(mode=0o600)
-        local.write_text(config.text)
-        for name, value in around.variables.items():
+        vault_limits.insist(config.text, [around.scratch, *(folder for _, folder in mounted)])
+        local = around.scratch / "config.hcl"
+        private_file.write(local, config.text)
+        for name, value in vault_limits.variables(around.variables).items():
             env[name] = localise(
                 local_paths(value, mounted),
                 pod_name=around.pod_name,
@@ -235,7 +238,7 @@ class Container:
                 address_of=around.address_of,
             )
         argv = [str(program), "server", f"-config={local}"]
-        return _Launch(argv, env, {p.port: p.hidden for p in config.ports})
+        return _Launch(argv, env, {p.port: p.hidden for p in config.ports}, around.scratch)
 
     def _vault_config(self, mounted: list[tuple[str, Path]]) -> Path:
         """The configuration file: the one named in the arguments, else the first mounted HCL file.

@@ -128,14 +128,34 @@ def _optional(source: Spec) -> bool:
     return any(isinstance(reference, dict) and reference.get("optional") for reference in source.values())
 
 
+def below(folder: Path, path: str) -> Path:
+    """Gives a place below a folder by the path that a pod names for it.
+
+    Raises
+    ------
+    ValueError
+        The path leads out of the folder.
+    """
+    parts = PurePosixPath(path).parts
+    if not parts or parts[0] == "/" or ".." in parts or "\0" in path:
+        raise ValueError(f"{path!r} is no path below the place it is for")
+    return folder.joinpath(*parts)
+
+
 def mounts(container: Spec, folders: Mapping[str, Path]) -> list[tuple[str, Path]]:
-    """Mount path in the container and directory (or file) of this machine, the longest path first."""
+    """Mount path in the container and directory (or file) of this machine, the longest path first.
+
+    Raises
+    ------
+    ValueError
+        A subPath leads out of its volume.
+    """
     found = []
     for mount in container.get("volumeMounts", []):
         folder = folders.get(mount["name"])
         if folder is not None:
             inside = mount.get("subPath", "")
-            found.append((mount["mountPath"].rstrip("/"), folder / inside if inside else folder))
+            found.append((mount["mountPath"].rstrip("/"), below(folder, inside) if inside else folder))
     return sorted(found, key=lambda pair: len(pair[0]), reverse=True)
 
 
@@ -150,8 +170,10 @@ def local_paths(text: str, mounted: list[tuple[str, Path]]) -> str:
 
 def local_path(path: str, mounted: list[tuple[str, Path]]) -> Path | None:
     """Where a path of the container lies on this machine; None when it is in no mounted volume."""
+    pure = PurePosixPath(path)
+    if ".." in pure.parts:
+        return None
     for mount_path, folder in mounted:
-        pure = PurePosixPath(path)
         if pure == PurePosixPath(mount_path) or PurePosixPath(mount_path) in pure.parents:
             return folder / pure.relative_to(mount_path)
     return None

@@ -11,7 +11,7 @@ from pathlib import Path
 from meshlab.emulate.network.addresses import loopback
 from meshlab.emulate.network.fabric import Fabric
 from meshlab.emulate.pods.containers import Backoff, Container, Surroundings
-from meshlab.emulate.pods.pod_spec import PodAddresses, Spec, environment, pod_key
+from meshlab.emulate.pods.pod_spec import PodAddresses, Spec, below, environment, pod_key
 from meshlab.emulate.processes.processes import ProcessTable
 
 _LOG_POLL_S = 0.1
@@ -111,7 +111,7 @@ class Pods:
             folders = self._materialise(pod, folder, volumes, config)
             for spec in pod["spec"].get("containers", []):
                 variables = environment(pod, spec, address=address, host_address=host, config=config)
-                around = self._surroundings(pod, entry, folders, folder / spec["name"], variables)
+                around = self._surroundings(pod, entry, folders, below(folder / "c", spec["name"]), variables)
                 policy = str(pod["spec"].get("restartPolicy", "Always"))
                 container = Container(
                     spec, around, self._processes, policy=policy, backoff=self._backoff, sleep=self._sleep
@@ -145,17 +145,21 @@ class Pods:
     def _materialise(
         pod: Spec, folder: Path, volumes: Mapping[str, Path], config: Mapping[str, Mapping[str, bytes]]
     ) -> dict[str, Path]:
-        """Writes mounted ConfigMaps and Secrets (readable by this user only) and makes empty volumes."""
+        """Writes mounted ConfigMaps and Secrets (readable by this user only) and makes empty volumes.
+
+        They lie apart from the containers' own folders: a volume's name must not make its files those of a process.
+        """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folders = dict(volumes)
         for volume in pod["spec"].get("volumes", []):
             name = volume["name"]
             if name in folders:
                 continue
-            place = folders[name] = folder / "volumes" / name
+            place = folders[name] = below(folder / "v", name)
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
             for file, content in config.get(name, {}).items():
-                target = place / file
+                target = below(place, file)
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 target.touch(mode=0o600)
                 target.write_bytes(content)
         return folders

@@ -55,8 +55,16 @@ def node_facts(machine: Host, cores: int, kubernetes: str) -> NodeFacts:
 
 
 def folder_of(machine: Host, path: str) -> Path:
-    """Gives the directory on this disk for a path of the machine: user volumes, ``/var``, else below EPHEMERAL."""
+    """Gives the directory on this disk for a path of the machine: user volumes, ``/var``, else below EPHEMERAL.
+
+    Raises
+    ------
+    ValueError
+        The path has ``..`` in it: a machine's disk is not left.
+    """
     parts = PurePosixPath(path).parts
+    if ".." in parts:
+        raise ValueError(f"{path} must not contain '..'")
     if parts[:3] == ("/", "var", "mnt") and len(parts) > 3:
         return machine.user_volume(parts[3]).joinpath(*parts[4:])
     rest = parts[2:] if parts[:2] == ("/", "var") else parts[1:]

@@ -51,7 +51,7 @@ class Mounts:
     Parameters
     ----------
     folder_of
-        The real directory of a path of the machine (``/var/mnt/...``).
+        The real directory of a path of the machine (``/var/mnt/...``); ValueError where there can be none.
     """
 
     def __init__(self, client: KubeClient, folder_of: Callable[[str], Path]) -> None:
@@ -80,7 +80,7 @@ class Mounts:
                 name, namespace, volume["persistentVolumeClaim"]["claimName"]
             )
         elif "hostPath" in volume:
-            found.volumes[name] = self._folder_of(volume["hostPath"]["path"])
+            found.volumes[name] = self._on_disk(name, volume["hostPath"]["path"])
         elif "configMap" in volume:
             source = volume["configMap"]
             files = await self._object(
@@ -144,6 +144,12 @@ class Mounts:
             text = f'MountVolume.SetUp failed for volume "{volume}" : {kind.lower()} "{name}" not found'
             raise NotMountable(text) from None
 
+    def _on_disk(self, volume: str, path: str) -> Path:
+        try:
+            return self._folder_of(path)
+        except ValueError as error:
+            raise NotMountable(f'MountVolume.SetUp failed for volume "{volume}" : {error}') from None
+
     async def _claimed(self, volume: str, namespace: str, claim_name: str) -> Path:
         claim = await self._client.get(CLAIMS, namespace, claim_name)
         name = claim["spec"].get("volumeName")
@@ -157,7 +163,7 @@ class Mounts:
             raise NotMountable(
                 f'MountVolume.SetUp failed for volume "{name}" : only local volumes can be mounted here'
             )
-        folder = self._folder_of(path)
+        folder = self._on_disk(name, path)
         if not folder.is_dir():
             text = f'MountVolume.NewMounter initialization failed for volume "{name}" : path "{path}" does not exist'
             raise NotMountable(text)
