@@ -38,9 +38,7 @@ def test_every_command_has_help_with_an_example_and_json(meshlab: Callable[..., 
         assert "--json" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "command", ["up", "status", "down", "kill", "restart", "lose-disk", "partition", "delay", "heal"]
-)
+@pytest.mark.parametrize("command", [*FAULTS, "etcd", "kubeconfig"])
 def test_every_emulate_command_has_help_with_an_example_and_json(
     meshlab: Callable[..., Done], command: str
 ) -> None:
@@ -127,6 +125,13 @@ def test_a_users_mistake_exits_with_2_and_a_message(
     assert done.returncode == 2, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_which_etcd_is_run_is_said_with_its_version_and_why(meshlab: Callable[..., Done]) -> None:
+    document = json.loads(meshlab("emulate", "etcd", "--json").stdout)
+    assert set(document) == {"name", "version", "path", "why", "concern"}
+    said = meshlab("emulate", "etcd").stdout
+    assert f"etcd {document['version']}, {document['why']}" in " ".join(said.split())
 
 
 def test_down_with_nothing_up_is_fine(meshlab: Callable[..., Done]) -> None:

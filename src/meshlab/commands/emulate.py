@@ -58,9 +58,31 @@ def status(as_json: Json = False) -> None:
     faults = [fault["text"] for fault in found["faults"]]
     text = table("machines", ["machine", "address", "stage", "running"], rows)
     servers = f"API servers: {found['api_server']}, on {', '.join(found['api_servers']) or 'no machine yet'}"
-    answer(
-        {"up": True, **found}, as_json, "\n".join([text, servers, "faults: " + ("; ".join(faults) or "none")])
-    )
+    programs = [_said(program) for program in found["programs"]]
+    lines = [text, servers, *programs, "faults: " + ("; ".join(faults) or "none")]
+    answer({"up": True, **found}, as_json, "\n".join(lines))
+
+
+def _said(program: dict[str, str]) -> str:
+    text = f"{program['name']} {program['version']}, {program['why']} ({program['path']})"
+    return f"{text}; careful: {program['concern']}" if program["concern"] else text
+
+
+@app.command()
+def etcd(
+    build: Annotated[
+        bool, typer.Option("--build", help="build a current one from its Go module first, once; needs Go")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Says which etcd the embedded cluster runs, and why. Example: `meshlab emulate etcd --build`"""
+    from meshlab.emulate.processes import binaries, etcd_build
+
+    if build:
+        say(f"building etcd {etcd_build.version()} with Go into {etcd_build.place().parent} (once; minutes)")
+        etcd_build.build()
+    chosen = binaries.etcd().as_document()
+    answer(chosen, as_json, _said(chosen))
 
 
 @app.command()
