@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from meshlab.model import LiveError, MeshlabError, Topology
 from meshlab.model.spec import load
 
 SUPERVISOR = "supervisor.json"
+MADE_HERE = "made-by-meshlab-emulate-up"
+"""In a state directory: says that ``up`` made it, so that ``down`` may remove it."""
 TALOS_PORT = 50000
 Progress = Callable[[str], None]
 
@@ -44,11 +46,17 @@ def up(
     Raises
     ------
     MeshlabError
-        One is up already, or this machine lacks the loopback addresses; the message says how to get them.
+        One is up or being started already, the state directory holds what is none of ours, or this machine lacks the
+        loopback addresses; the message says how to get them.
     LiveError
         It did not come up; the message holds the end of its log, and nothing is left behind.
     """
     folder = state or state_dir()
+    with _starting(folder):
+        return _up(folder, spec, progress or (lambda _: None), deadline)
+
+
+def _up(folder: Path, spec: Path, progress: Progress, deadline: float) -> Target:
     if supervisor_pid(folder) is not None:
         raise MeshlabError(
             "an embedded cluster is up already; see `meshlab emulate status`, end it with `meshlab emulate down`"
@@ -57,9 +65,9 @@ def up(
     topology = load(spec)
     own_loopback.insist(own_loopback.needed(topology))
     _insist_on_free_addresses(topology)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make(folder)
     log = folder / "supervisor.log"
-    argv = [sys.executable, "-m", "meshlab.emulate.supervisor", str(folder), str(spec.resolve())]
+    argv = [sys.executable, "-P", "-m", "meshlab.emulate.supervisor", str(folder), str(spec.resolve())]
     with log.open("ab") as output:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd=folder
@@ -68,7 +76,7 @@ def up(
     # Reaped when it ends, whether or not this process still looks at it by then.
     threading.Thread(target=process.wait, name="reap-supervisor", daemon=True).start()
     try:
-        _await_ready(folder, process, progress or (lambda _: None), time.monotonic() + deadline)
+        _await_ready(folder, process, progress, time.monotonic() + deadline)
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -79,6 +87,55 @@ def up(
             raise
         raise LiveError(f"the embedded cluster did not come up:\n{text.strip()}") from None
     return Target.embedded(folder)
+
+
+@contextlib.contextmanager
+def _starting(folder: Path) -> Iterator[None]:
+    """Keeps a second ``up`` out of the same state directory meanwhile; the lock goes with the process.
+
+    Raises
+    ------
+    MeshlabError
+        Another one is at work there.
+    """
+    import fcntl
+
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(folder.with_name(f".{folder.name}.starting"), flags, 0o600), "rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MeshlabError(
+                f"another `meshlab emulate up` is at work in {folder}: wait until it is done, or end it"
+            ) from None
+        yield
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / MADE_HERE).write_text("meshlab emulate up made this folder; meshlab emulate down removes it.\n")
+
+
+def _insist_it_is_ours(folder: Path) -> None:
+    """Refuses a folder that no ``up`` made: it is somebody's own, and would be removed.
+
+    Raises
+    ------
+    MeshlabError
+        It is one.
+    """
+    ours = not folder.is_symlink() and folder.is_dir() and folder.stat().st_uid == os.geteuid()
+    if not ours or (any(folder.iterdir()) and not _is_ours(folder)):
+        raise MeshlabError(
+            f"{folder} was not made by `meshlab emulate up`, so it is left as it is: choose another place by "
+            "MESHLAB_STATE, or remove it yourself if nothing in it is yours"
+        )
+
+
+def _is_ours(folder: Path) -> bool:
+    mark = folder / MADE_HERE
+    return mark.is_file() and not mark.is_symlink()
 
 
 def _insist_on_free_addresses(topology: Topology) -> None:
@@ -148,10 +205,16 @@ def down(state: Path | None = None, *, deadline: float = 30.0) -> bool:
     """Ends the embedded cluster and removes everything of it; whether there was anything to end.
 
     Works also when its supervisor was killed: what is registered as its process is ended too.
+
+    Raises
+    ------
+    MeshlabError
+        The state directory is not one that ``up`` made: nothing of it is touched.
     """
     folder = state or state_dir()
     if not folder.exists():
         return False
+    _insist_it_is_ours(folder)
     pid = supervisor_pid(folder)
     if pid is not None:
         with contextlib.suppress(NotUp, MeshlabError):
@@ -174,11 +237,18 @@ def _await_end(pid: int, deadline: float) -> None:
 
 
 def clean(folder: Path) -> None:
-    """Ends what a dead supervisor left running and removes its state directory."""
+    """Ends what a dead supervisor left running and removes its state directory.
+
+    Raises
+    ------
+    MeshlabError
+        The directory is not one that ``up`` made: nothing of it is touched.
+    """
     from meshlab.emulate.processes import processes
 
     if not folder.exists():
         return
+    _insist_it_is_ours(folder)
     pid = supervisor_pid(folder)
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
@@ -195,7 +265,9 @@ def _end_runners(folder: Path) -> None:
 
     for process in psutil.process_iter(["cmdline"]):
         argv = process.info["cmdline"] or []
-        if "meshlab.provision.run.runner" in argv and any(str(folder) in part for part in argv):
+        if "meshlab.provision.run.runner" in argv and any(
+            f"{folder}{os.sep}" in part + os.sep for part in argv
+        ):
             with contextlib.suppress(psutil.Error):
                 process.kill()
                 process.wait(10.0)

@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from meshlab.emulate.control import Control
 from meshlab.emulate.network.fabric import PortTaken
+from meshlab.emulate.network.sockets import listening
+from meshlab.emulate.processes import binaries
 from meshlab.emulate.processes.binaries import MissingBinary
 from meshlab.emulate.world import World
 from meshlab.emulate.world_faults import Faults
+from meshlab.live.target import hold
 from meshlab.model import MeshlabError
 from meshlab.model.spec import load
 
@@ -44,6 +47,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGUSR1, _say_what_waits)
         runner = None
         try:
+            hold(self.state)
             await self.world.start(self._progress)
             runner = await self._serve()
             self.world.target().save(self.state / "target.json")
@@ -66,7 +70,7 @@ class Supervisor:
         application.router.add_post("/down", self._down)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=2.0)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.SockSite(runner, listening("127.0.0.1", 0))
         await site.start()
         Control(f"http://127.0.0.1:{runner.addresses[0][1]}", self._token).save(self.state)
         return runner
@@ -91,12 +95,20 @@ class Supervisor:
     async def _status(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
-        return web.json_response({**self.world.status(), "faults": self.faults.status()})
+        programs = await asyncio.to_thread(binaries.in_use)
+        said = [program.as_document() for program in programs]
+        return web.json_response({**self.world.status(), "faults": self.faults.status(), "programs": said})
 
     async def _fault(self, request: web.Request) -> web.StreamResponse:
         from aiohttp import web
 
-        text = await self.faults.inject(await request.json())
+        try:
+            asked = await request.json()
+        except ValueError:
+            raise MeshlabError("a fault is asked for by a JSON document") from None
+        if not isinstance(asked, dict):
+            raise MeshlabError("a fault is asked for by a JSON object")
+        text = await self.faults.inject(asked)
         return web.json_response({"text": text, "faults": self.faults.status()})
 
     async def _down(self, request: web.Request) -> web.StreamResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import uuid
 from collections.abc import Callable
@@ -14,14 +16,17 @@ from meshlab.emulate.aws.settings import AwsSettings
 from meshlab.emulate.etcd.member import EtcdTimers
 from meshlab.emulate.kubespan.discovery import DiscoveryService
 from meshlab.emulate.network.fabric import Fabric, LinkPolicy
+from meshlab.emulate.network.sources import users_are_told
 from meshlab.emulate.omni.service import Omni
 from meshlab.emulate.pods.pods import Pods
+from meshlab.emulate.processes import binaries
 from meshlab.emulate.processes.processes import ProcessTable
 from meshlab.emulate.talos.hardware import DiskSpec, Hardware
 from meshlab.emulate.talos.hooks import ClusterHooks
 from meshlab.emulate.talos.machine import Machine
 from meshlab.emulate.talos.site import Site
 from meshlab.emulate.timings import Timings
+from meshlab.live import private_file
 from meshlab.live.omni.reach import KEY_FILE
 from meshlab.live.omni.signature import ServiceAccount
 from meshlab.live.secret import Secret
@@ -81,18 +86,27 @@ class World:
             state_dir=state,
         )
         self.account = ServiceAccount.generate("meshlab")
-        self.omni = Omni(self.site, [self.account])
+        self.omni = Omni(self.site, [self.account], folder=state)
         self._omni_port = 0
 
     async def start(self, progress: Progress) -> None:
         """Starts the cloud and gives the racked machines power; returns when they are in maintenance mode."""
         self._lay_links()
+        if not users_are_told():
+            progress(
+                "careful: this system does not say whose a connection is, so that other users of this machine reach "
+                "the embedded cluster"
+            )
+        with contextlib.suppress(binaries.MissingBinary):
+            etcd = await asyncio.to_thread(binaries.etcd)
+            if etcd.concern:
+                progress(f"careful: {etcd}")
         progress("starting the cloud (moto behind the strict layer)")
         await self.cloud.start()
+        self.cloud.credentials.save(self.state)
         progress("starting Omni")
         await self.omni_up()
-        (self.state / KEY_FILE).touch(mode=0o600)
-        (self.state / KEY_FILE).write_text(self.account.environment_value().reveal())
+        private_file.write(self.state / KEY_FILE, self.account.environment_value().reveal())
         racked = [m for m in self.topology.machines if not m.instance_type]
         progress(f"powering on {len(racked)} racked machines")
         for planned in racked:

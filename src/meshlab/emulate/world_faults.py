@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -43,11 +44,11 @@ class Faults:
         """
         match body.get("fault"):
             case "fail":
-                return await self._fail(str(body["component"]))
+                return await self._fail(_named(body, "component"))
             case "restart":
-                return await self._restart(str(body["component"]))
+                return await self._restart(_named(body, "component"))
             case "lose-disk":
-                return await self._lose_disk(str(body["component"]))
+                return await self._lose_disk(_named(body, "component"))
             case "partition":
                 return self._link_fault("partition", body)
             case "degrade":
@@ -113,19 +114,19 @@ class Faults:
         return machine
 
     def _link_fault(self, fault: str, body: dict[str, Any]) -> str:
-        a, b = str(body["a"]), str(body["b"])
+        a, b = _named(body, "a"), _named(body, "b")
         direction = str(body.get("direction", "both"))
         if direction not in ("both", "forward"):
             raise MeshlabError(f"{direction!r} is not a direction; say both or forward")
         if not self._pairs(a, b, direction):
             raise MeshlabError(f"no two different machines are in {a} and {b}")
-        latency, loss = float(body.get("latency", 0.0)), float(body.get("loss", 0.0))
+        latency, loss = _latency(body.get("latency", 0.0)), _probability(body.get("loss", 0.0))
         way = f"between {a} and {b}" if direction == "both" else f"from {a} to {b}"
         what = "cut" if fault == "partition" else f"slower by {latency * 1000:g} ms with {loss:.1%} loss"
         entry = InForce(fault, (a, b), f"the way {way} is {what}", time.time(), direction, latency, loss)
+        self._apply_links([*self.in_force, entry])
         self.in_force.append(entry)
         self._note(entry)
-        self._apply_links()
         return entry.text
 
     def _pairs(self, a: str, b: str, direction: str) -> set[tuple[str, str]]:
@@ -137,14 +138,14 @@ class Faults:
         }
         return forward | ({(y, x) for x, y in forward} if direction == "both" else set())
 
-    def _apply_links(self) -> None:
+    def _apply_links(self, in_force: list[InForce]) -> None:
         """Gives every directed pair its policy anew: the spec's link, and all that is in force upon it."""
         changes: dict[tuple[str, str], LinkPolicy] = {}
         for a in self.world.topology.machines:
             for b in self.world.topology.machines:
                 if a.name != b.name:
                     changes[a.name, b.name] = self.world.base_policy(a.name, b.name)
-        for entry in self.in_force:
+        for entry in in_force:
             if entry.fault in ("partition", "degrade"):
                 for pair in self._pairs(entry.components[0], entry.components[1], entry.direction):
                     policy = changes[pair]
@@ -163,7 +164,7 @@ class Faults:
             self.world.topology[name]
         healed = [f for f in self.in_force if name is None or name in f.components]
         self.in_force = [f for f in self.in_force if f not in healed]
-        self._apply_links()
+        self._apply_links(self.in_force)
         still_off = {
             m.name for f in self.in_force if f.fault == "fail" for m in self._powered_by(f.components[0])
         }
@@ -204,6 +205,52 @@ class Faults:
     def status(self) -> list[dict[str, Any]]:
         """Gives the faults in force."""
         return [asdict(entry) for entry in self.in_force]
+
+
+_LONGEST_S = 3600.0
+
+
+def _named(body: dict[str, Any], key: str) -> str:
+    found = body.get(key)
+    if not isinstance(found, str):
+        raise MeshlabError(f"the fault {body.get('fault')} needs a name as its {key}")
+    return found
+
+
+def _latency(value: Any) -> float:
+    """Gives the latency of a fault.
+
+    Raises
+    ------
+    MeshlabError
+        It is none that a link can have.
+    """
+    found = _number(value, "latency")
+    if not 0 <= found <= _LONGEST_S:
+        raise MeshlabError(f"a latency of {found * 1000:g} ms cannot be added: say one from 0 to 1 h")
+    return found
+
+
+def _probability(value: Any) -> float:
+    """Gives the loss of a fault.
+
+    Raises
+    ------
+    MeshlabError
+        It is no probability below 1.
+    """
+    found = _number(value, "loss")
+    if not 0 <= found < 1:
+        raise MeshlabError(
+            f"a loss of {found:.0%} cannot be: say one from 0% to below 100%, for example 2%; partition cuts the way"
+        )
+    return found
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise MeshlabError(f"the {name} of a fault is a number, not {value!r}")
+    return float(value)
 
 
 def _empty(folder: Any) -> None:

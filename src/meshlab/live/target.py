@@ -11,12 +11,40 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from meshlab.model.errors import InputError, MeshlabError
+from meshlab.model.errors import InputError, LiveError, MeshlabError
 from meshlab.model.reading import read_json
 
 
 class NoTarget(MeshlabError):
     """The target that was named is not there, or none was chosen."""
+
+
+class NotRunning(LiveError):
+    """The embedded cluster that was named is there, but what ran it has ended."""
+
+
+_RUNNING = "running"
+"""In the directory of an embedded target: a file that its supervisor keeps locked for as long as it lives."""
+
+
+def hold(directory: Path) -> None:
+    """Says that this process runs the embedded cluster of a directory, until it ends in whatever way."""
+    import fcntl
+
+    descriptor = os.open(directory / _RUNNING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # kept open on purpose: the lock goes with the process
+
+
+def ended(directory: Path) -> bool:
+    """Whether the supervisor of this directory has ended; False where none ever said that it runs."""
+    import fcntl
+
+    try:
+        with (directory / _RUNNING).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return True
+    except OSError:
+        return False
 
 
 def state_root() -> Path:
@@ -200,8 +228,19 @@ class Target:
         ------
         InputError
             It is none; says what in it makes no sense.
+        NotRunning
+            It is an embedded cluster whose supervisor has ended, so that nothing of it would answer.
         """
-        path = Path(path)
+        found = cls._read(Path(path))
+        if not found.real and ended(found.directory):
+            raise NotRunning(
+                f"the embedded cluster of {found.directory} is not running: its supervisor ended without taking it "
+                "down; `meshlab emulate up` begins a new one, `meshlab emulate down` removes what is left"
+            )
+        return found
+
+    @classmethod
+    def _read(cls, path: Path) -> Target:
         hint = "it is written by `meshlab emulate up`"
         data = read_json(path, hint)
         try:
