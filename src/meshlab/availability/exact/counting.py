@@ -144,7 +144,7 @@ def formula(core: Circuit) -> Formula:
 def _counted(core: Circuit, q: list[float], limits: Limits) -> float:
     made = formula(core)
     start = time.monotonic()
-    worker = [sys.executable, "-m", WORKER]
+    worker = [sys.executable, "-P", "-m", WORKER]
     # A file, not a pipe: what does not fit into that before the time-out is lost.
     with tempfile.TemporaryFile("w+") as question:
         json.dump({"variables": made.variables, "clauses": made.clauses, "q": q}, question)

@@ -24,7 +24,7 @@ from meshlab.provision.plan.step import Step
 from meshlab.provision.run.histories import executed
 from meshlab.provision.run.standing import stands
 
-RUNNER = (sys.executable, "-m", "meshlab.provision.run.runner")
+RUNNER = (sys.executable, "-P", "-m", "meshlab.provision.run.runner")
 POLL_S = 0.1
 START_S = 20.0
 

@@ -39,7 +39,7 @@ class Orders:
 
 def command(orders: Orders) -> list[str]:
     """The command line of a process that does it."""
-    return [sys.executable, "-m", "meshlab.validation.api.clients", json.dumps(asdict(orders))]
+    return [sys.executable, "-P", "-m", "meshlab.validation.api.clients", json.dumps(asdict(orders))]
 
 
 def _session(orders: Orders) -> aiohttp.ClientSession:

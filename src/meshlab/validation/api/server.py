@@ -27,7 +27,7 @@ class Orders:
 
 def command(orders: Orders) -> list[str]:
     """The command line of a process that does it."""
-    return [sys.executable, "-m", "meshlab.validation.api.server", json.dumps(asdict(orders))]
+    return [sys.executable, "-P", "-m", "meshlab.validation.api.server", json.dumps(asdict(orders))]
 
 
 def keep(tls: ServingTls, folder: Path) -> None:

@@ -71,7 +71,7 @@ def processor_time(path: Path) -> tuple[float, int]:
 
 def command(orders: Orders) -> list[str]:
     """The command line of a process that does it."""
-    return [sys.executable, "-m", "meshlab.validation.etcd.writers", json.dumps(asdict(orders))]
+    return [sys.executable, "-P", "-m", "meshlab.validation.etcd.writers", json.dumps(asdict(orders))]
 
 
 async def _write(writer: int, caller: EtcdCaller, orders: Orders, out: TextIO) -> None:
