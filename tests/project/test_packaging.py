@@ -35,6 +35,48 @@ def test_every_data_file_and_every_file_that_is_no_code_has_an_origin() -> None:
                 assert any(inside.match(name) for name in named), f"{inside} has no row in data/README.md"
 
 
+def test_what_the_documents_have_people_write_in_the_checkout_is_not_for_git() -> None:
+    """A kubeconfig is an admin's credential, an incident holds what was logged: neither belongs in a commit."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    asked = {
+        name
+        for page in pages
+        for name in re.findall(
+            r"meshlab [^\n`]*?(?:-o|--output|--report|>) +([a-z][\w./-]*)", page.read_text()
+        )
+    }
+    assert {"kubeconfig", "incident", "report.html", "plan.html", "run.json"} <= asked
+    written = sorted(name.rstrip("/") for name in asked if not name.startswith("data/"))
+    done = subprocess.run(
+        [
+            "git",
+            "check-ignore",
+            "--no-index",
+            *written,
+            *(f"{name}/x" for name in written if "." not in name),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 128:
+        pytest.skip("this is no checkout of git: run it in one")
+    assert set(written) <= {line.removesuffix("/x") for line in done.stdout.split()}
+
+
+def test_our_child_processes_run_nothing_of_the_folder_they_start_in() -> None:
+    """``python -m`` alone imports from the current folder first: a checkout of somebody else, a pod's files."""
+    sources = {path: path.read_text() for path in (ROOT / "src").rglob("*.py")}
+    starts = [
+        (path.name, words)
+        for path, text in sources.items()
+        for words in re.findall(r'sys\.executable,((?:\s*"-\w",)*\s*"-m",\s*(?:"meshlab|WORKER))', text)
+    ]
+    assert len(starts) >= 7
+    assert [name for name, words in starts if '"-P",' not in words] == []
+
+
 def test_every_top_level_command_of_the_makefile_exists() -> None:
     text = (ROOT / "Makefile").read_text()
     assert {"demo", "test", "lab", "bench", "lint"} <= set(re.findall(r"^(\w+):", text, re.M))
