@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from meshlab.emulate.aws.backend import MotoBackend
 from meshlab.emulate.aws.cloud import AwsCloud
 from meshlab.emulate.aws.faults import Faults
+from meshlab.emulate.aws.moto.backend import MotoBackend
 from meshlab.live.aws.sweep import find_by_tag
 from meshlab.live.target import Target
 from meshlab.model import Firewall, FirewallRule, Topology

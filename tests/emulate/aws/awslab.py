@@ -14,10 +14,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from meshlab.emulate.aws.backend import MotoBackend
 from meshlab.emulate.aws.cloud import AwsCloud
 from meshlab.emulate.aws.images import image_id, talos_image_name
 from meshlab.emulate.aws.instances import PowerHooks
+from meshlab.emulate.aws.moto.backend import MotoBackend
 from meshlab.emulate.aws.settings import INSTANT, AwsSettings
 from meshlab.live.aws.credentials import Credentials
 from meshlab.live.secret import Secret

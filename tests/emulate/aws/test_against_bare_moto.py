@@ -9,7 +9,7 @@ import pytest
 from awslab import IMAGE, Lab, Loop, client
 from botocore.exceptions import ClientError
 
-from meshlab.emulate.aws.backend import MotoBackend
+from meshlab.emulate.aws.moto.backend import MotoBackend
 from meshlab.emulate.network.hidden import Front
 
 

@@ -43,7 +43,7 @@ def _zones(cloud: AwsCloud) -> list[str]:
 def test_a_moto_that_does_not_start_says_what_its_log_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meshlab.emulate.aws.backend.sys.executable", "/bin/false")
+    monkeypatch.setattr("meshlab.emulate.aws.moto.backend.sys.executable", "/bin/false")
 
     async def life() -> None:
         cloud = AwsCloud(state_dir=tmp_path)

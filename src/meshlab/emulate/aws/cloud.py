@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meshlab.emulate.aws import launch, quotas, signature, tagging, wire
-from meshlab.emulate.aws.backend import MotoBackend
 from meshlab.emulate.aws.faults import Faults, LostReply
 from meshlab.emulate.aws.instances import Instances, PowerHooks
 from meshlab.emulate.aws.log import RequestLog
+from meshlab.emulate.aws.moto.backend import MotoBackend
 from meshlab.emulate.aws.rules.balancers import same_load_balancer, same_target_group
 from meshlab.emulate.aws.rules.launch import LAUNCH_RULES, zone_of
 from meshlab.emulate.aws.rules.network import NETWORK_RULES, same_association

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from meshlab.emulate.aws.backend import MotoBackend
+from meshlab.emulate.aws.moto.backend import MotoBackend
 from meshlab.emulate.aws.settings import AwsTimings
 from meshlab.emulate.aws.wire import AwsFault
 

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from meshlab.emulate.aws.backend import MotoBackend
 from meshlab.emulate.aws.faults import Faults
 from meshlab.emulate.aws.instances import Instances
+from meshlab.emulate.aws.moto.backend import MotoBackend
 from meshlab.emulate.aws.settings import AwsSettings
 from meshlab.emulate.aws.wire import Call
 

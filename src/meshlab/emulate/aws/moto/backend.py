@@ -87,7 +87,7 @@ class MotoBackend:
         environment["MOTO_AMIS_PATH"] = str(images)
         environment["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "false"
         environment["MOTO_DISABLE_GLOBAL_CORS"] = "true"
-        argv = [sys.executable, "-P", "-m", "meshlab.emulate.aws.moto_process", str(self.socket), str(ready)]
+        argv = [sys.executable, "-P", "-m", "meshlab.emulate.aws.moto.process", str(self.socket), str(ready)]
         child = await self._processes.spawn(self._name, argv, env=environment, log=log)
         deadline = asyncio.get_running_loop().time() + _START_DEADLINE_S
         while not ready.exists():

@@ -1,0 +1,1 @@
+"""moto's server as a child process: what the strict layer stands in front of."""
