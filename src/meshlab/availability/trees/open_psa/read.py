@@ -48,7 +48,8 @@ def parsed(path: Path) -> Element:
 
 def _parts(element: Element) -> list[Element]:
     """What of an element's children says something."""
-    return [child for child in element.children if child.tag not in _IGNORED]
+    children = element.children
+    return [child for child in children if child.tag not in _IGNORED] if children else children
 
 
 class _Reader:
@@ -76,31 +77,31 @@ class _Reader:
             self._definition(element)
 
     def _definition(self, element: Element) -> None:
-        name = element.attributes.get("name", "")
+        name, parts = element.attributes.get("name", ""), _parts(element)
         match element.tag:
             case "define-fault-tree" | "define-component" | "model-data":
                 self.name = self.name or name
-                for child in _parts(element):
+                for child in parts:
                     self._definition(child)
             case "define-gate":
                 self._new(name, element)
-                if len(_parts(element)) != 1:
+                if len(parts) != 1:
                     self.problem(
                         element.line,
-                        f"gate {name!r} has {len(_parts(element))} formulas",
+                        f"gate {name!r} has {len(parts)} formulas",
                         "a gate has exactly one formula",
                     )
                     return
-                self.gates[name] = self._formula(_parts(element)[0])
+                self.gates[name] = self._formula(parts[0])
             case "define-basic-event":
                 self._new(name, element)
-                if not _parts(element):
+                if not parts:
                     self.problem(element.line, f"basic event {name!r} has no probability", "add a <float>")
                     return
-                self.expressions[name] = _parts(element)[0]
+                self.expressions[name] = parts[0]
             case "define-house-event":
                 self._new(name, element)
-                constant = next((c for c in _parts(element) if c.tag == "constant"), None)
+                constant = next((c for c in parts if c.tag == "constant"), None)
                 value = constant.attributes.get("value") if constant else None
                 if value not in ("true", "false"):
                     self.problem(
@@ -111,10 +112,10 @@ class _Reader:
                     return
                 self.houses[name] = value == "true"
             case "define-parameter":
-                if not _parts(element):
+                if not parts:
                     self.problem(element.line, f"parameter {name!r} has no value", "add a <float>")
                     return
-                self.parameters[name] = _parts(element)[0]
+                self.parameters[name] = parts[0]
             case "include":
                 self.problem(element.line, "includes are not read", "put all in one file")
             case _:
