@@ -143,7 +143,7 @@ def test_a_model_too_hard_for_its_budget_gives_bounds_that_hold(
 ) -> None:
     monkeypatch.setattr("meshlab.availability.exact.solve.installed", lambda: False)
     exact = 2.09977e-02  # published; 75,000 nodes in the best order we know
-    answer = solve(read_open_psa(aralia / "edfpa14r.xml"), most_nodes=60_000, timeout=60)
+    answer = solve(read_open_psa(aralia / "edfpa14r.xml"), most_nodes=60_000, timeout=PATIENCE_S)
     assert answer.status == "bounds"
     assert answer.probability is None
     low, high = answer.bounds

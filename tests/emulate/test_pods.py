@@ -23,7 +23,7 @@ from meshlab.emulate.pods.pod_spec import (
 )
 from meshlab.emulate.pods.pods import Pods
 from meshlab.emulate.pods.probes import Timing, Verdict, http_status
-from meshlab.emulate.processes.processes import ProcessTable, leftovers
+from meshlab.emulate.processes.processes import Child, ProcessTable, leftovers
 from own_addresses import network
 from own_time import PATIENCE_S, HandClock
 
@@ -148,6 +148,7 @@ def test_readiness_follows_the_probe_and_liveness_ends_the_container(tmp_path: P
             "initialDelaySeconds": 1,
             "periodSeconds": 1,
             "failureThreshold": 1,
+            "timeoutSeconds": 60,  # a busy machine's own; what is not listened to refuses at once
         },
         "ports": [{"name": "rpc", "containerPort": 8545}],
     }
@@ -158,7 +159,7 @@ def test_readiness_follows_the_probe_and_liveness_ends_the_container(tmp_path: P
         await it.until(lambda: it.pods.state(key).phase == "Running")
         await it.until(lambda: it.pods.state(key).ready)
         hidden = next(iter(it.pods._pods[key].containers[0]._ports.values()))
-        assert await http_status(hidden, "/eth/v1/node/health", https=False, timeout_s=1) == 200
+        assert await http_status(hidden, "/eth/v1/node/health", https=False, timeout_s=PATIENCE_S) == 200
         await it.processes.pause(process)
         await it.until(lambda: it.pods.state(key).ready is False)
         await it.processes.resume(process)
@@ -166,6 +167,33 @@ def test_readiness_follows_the_probe_and_liveness_ends_the_container(tmp_path: P
         assert it.pods.state(key).restarts == 0  # a paused process still accepts connections
         it.pods._pods[key].containers[0]._ports[8545] = 1  # nothing listens there
         await it.until(lambda: it.pods.state(key).restarts == 1)
+
+    run(tmp_path, scenario)
+
+
+def test_a_container_is_not_ready_before_its_probe_passed_nor_when_it_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(it: World) -> None:
+        key, process = "chains/solana-0", "pod-chains-solana-0-node"
+        at_its_start: list[bool] = []
+        wait = Child.wait
+
+        async def told(child: Child) -> int:
+            task = asyncio.current_task()
+            if task is not None and task.get_name() == f"{process} restarts":
+                at_its_start.append(it.pods.state(key).ready)
+            return await wait(child)
+
+        monkeypatch.setattr(Child, "wait", told)
+        await it.pods.start("worker-1", chain_pod("solana-0", "agave", **SOLANA_READY), {}, {})
+        await it.until(lambda: it.pods.state(key).ready)
+        assert not any(at_its_start) and at_its_start
+        await it.processes.kill(process)
+        before = len(at_its_start)
+        await it.until(lambda: it.pods.state(key).restarts == 1 and len(at_its_start) > before)
+        await it.until(lambda: it.pods.state(key).ready)
+        assert not any(at_its_start)
 
     run(tmp_path, scenario)
 

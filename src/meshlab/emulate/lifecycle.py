@@ -36,7 +36,7 @@ def state_dir() -> Path:
 
 
 def up(
-    spec: Path, *, state: Path | None = None, progress: Progress | None = None, deadline: float = 120.0
+    spec: Path, *, state: Path | None = None, progress: Progress | None = None, deadline: float = 300.0
 ) -> Target:
     """Starts the embedded world of a spec and waits until everything in it listens.
 

@@ -35,6 +35,8 @@ from meshlab.model import Machine as Planned
 from meshlab.model import MeshlabError, Topology
 
 Progress = Callable[[str], None]
+START_S = 300.0
+"""How long racked machines may take to maintenance mode; a second or two on a machine with nothing else to do."""
 
 
 class World:
@@ -112,7 +114,7 @@ class World:
         for planned in racked:
             await self._machine(planned).power_on()
         for planned in racked:
-            await self.site.machines[planned.name].wait_for("maintenance")
+            await self.site.machines[planned.name].wait_for("maintenance", START_S)
 
     async def omni_up(self) -> None:
         """Starts Omni's API, at the port it had before if it had one."""

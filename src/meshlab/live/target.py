@@ -110,22 +110,22 @@ class Patience:
 
     @classmethod
     def short(cls) -> Patience:
-        """Gives the times that suit an embedded cluster."""
+        """Gives the times that suit an embedded cluster: seconds at rest, minutes beside other work."""
         return cls(
             poll=0.25,
             call=10.0,
             read_lag=3.0,
-            instance_running=60.0,
-            machine_maintenance=60.0,
-            machine_running=120.0,
-            etcd_voters=120.0,
-            kubernetes_api=90.0,
-            mesh=90.0,
-            nodes_ready=90.0,
-            pods_running=120.0,
-            vault_voters=90.0,
-            chains_ready=120.0,
-            deletion=60.0,
+            instance_running=300.0,
+            machine_maintenance=300.0,
+            machine_running=300.0,
+            etcd_voters=300.0,
+            kubernetes_api=300.0,
+            mesh=300.0,
+            nodes_ready=300.0,
+            pods_running=300.0,
+            vault_voters=300.0,
+            chains_ready=300.0,
+            deletion=300.0,
             retries=60.0,
         )
 

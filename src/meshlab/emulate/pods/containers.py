@@ -182,6 +182,8 @@ class Container:
         except (OSError, ValueError, binaries.MissingBinary) as error:
             self.message = f"CreateContainerError: {error}"
             return None
+        readiness = self._spec.get("readinessProbe")
+        self._ready = Verdict(Timing.of(readiness)) if readiness else None  # before it counts as running
         self.running, self.started_at, self.message = True, time.time(), ""
         probing = asyncio.create_task(self._probe(), name=f"{self.process_name} probes")
         try:
@@ -265,7 +267,6 @@ class Container:
 
     async def _probe(self) -> None:
         readiness, liveness = self._spec.get("readinessProbe"), self._spec.get("livenessProbe")
-        self._ready = Verdict(Timing.of(readiness)) if readiness else None
         startup = self._spec.get("startupProbe")
         if startup and not await self._passes(startup):
             await self._end_unhealthy("startup")
