@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from needs import lacking
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(
-    os.geteuid() != 0, reason="only root can start a program as another user: run this test as root"
+    os.geteuid() != 0, reason=lacking("root", "only root can start a program as another user")
 )
 
 

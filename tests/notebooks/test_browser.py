@@ -12,6 +12,7 @@ import pytest
 from notebook_lab import Lab, axe, errors, inaccessible, look, page, run_all, unnamed, until
 
 from own_time import PATIENCE_S
+import needs
 
 pytestmark = [
     pytest.mark.browser,
@@ -126,7 +127,7 @@ def test_a_notebook_that_was_only_opened_is_not_changed(lab: Lab) -> None:
 
 def test_panels_were_looked_at_by_axe() -> None:
     if axe() is None:
-        pytest.skip("no axe-core, so the panels were not looked at by it: pip install axe-playwright-python")
+        needs.skip("axe-core")
 
 
 def test_a_slider_moves_every_answer_and_the_plan_is_exported(lab: Lab, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+import needs
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -191,7 +192,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(tmp_path: Path, empty: Path) -> Small:
     """A fresh project, its environment empty."""
     if shutil.which("make") is None:
-        pytest.skip("there is no make here")
+        needs.skip("make")
     folder = tmp_path / "small"
     folder.mkdir()
     shutil.copytree(empty, folder / ".venv", symlinks=True)

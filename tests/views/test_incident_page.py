@@ -14,6 +14,7 @@ from meshlab.model.spec import data_file, reference
 from meshlab.simulate import load_scenario, simulate
 from meshlab.views.incident_page import incident_page
 from meshlab.views.panels.incident import IncidentPanel
+import needs
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +54,12 @@ def test_the_page_needs_nothing_and_asks_nobody(page: str) -> None:
 def test_the_slider_shows_another_moment_without_a_kernel(
     panel: IncidentPanel, page: str, tmp_path: Path
 ) -> None:
-    play = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
+    play = needs.package("playwright.sync_api", "playwright")
     import shutil
 
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
-        pytest.skip("no Chromium: install it (apt install chromium), or Google Chrome, so that it is on PATH")
+        needs.skip("Chromium")
     (tmp_path / "incident.html").write_text(page, encoding="utf-8")
     with play.sync_playwright() as started:
         opened = started.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
