@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from notebook_lab import Lab, axe, errors, inaccessible, look, page, run_all, unnamed, until
 
-from own_time import PATIENCE_S
 import needs
+from own_time import PATIENCE_S
 
 pytestmark = [
     pytest.mark.browser,

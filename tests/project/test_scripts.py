@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 import needs
 
 ROOT = Path(__file__).parents[2]

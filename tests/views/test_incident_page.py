@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+import needs
 from meshlab.model import Timeline
 from meshlab.model.spec import data_file, reference
 from meshlab.simulate import load_scenario, simulate
 from meshlab.views.incident_page import incident_page
 from meshlab.views.panels.incident import IncidentPanel
-import needs
 
 
 @pytest.fixture(scope="module")
