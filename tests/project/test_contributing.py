@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from meshlab.incident.evidence.readers import table as readers
-from meshlab.live.target import Target
 from meshlab.model.exchange import table as notations
-from meshlab.model.spec import reference
+from meshlab.provision import bringup
 from meshlab.provision.plan.draft import Draft
 from meshlab.provision.systems import operations
 from meshlab.provision.systems.kubernetes.planned import kubernetes_steps
@@ -60,14 +60,19 @@ def test_a_notation_is_its_file_and_a_line_in_the_table(
 def test_a_step_is_an_operation_and_its_place_in_the_plan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    operation, planned = blocks("A step of the plan")
+    operation, planned, its_test = blocks("A step of the plan")
     monkeypatch.setitem(operations.OPERATIONS, "kubernetes.quiet", operation["Quiet"])
-    draft = Draft(reference(), Target("here", tmp_path))
-    kubernetes_steps(draft)
-    planned["quiet"](draft)
-    [step] = [step for step in draft.steps if step.id == "kubernetes/quiet"]
-    assert step.needs == ("kubernetes/nodes",)
-    assert isinstance(operations.operation_for(step), operation["Quiet"])
+
+    def with_the_step(draft: Draft) -> None:
+        kubernetes_steps(draft)
+        planned["quiet"](draft)
+
+    systems = [
+        replace(system, bring_up=with_the_step) if system.name == "kubernetes" else system
+        for system in bringup.SYSTEMS
+    ]
+    monkeypatch.setattr(bringup, "SYSTEMS", tuple(systems))
+    its_test["test_a_pod_without_a_place_is_named"](tmp_path)
 
 
 def test_a_reader_is_its_file_and_a_line_in_the_table(

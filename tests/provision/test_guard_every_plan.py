@@ -47,7 +47,7 @@ def test_the_first_bring_up_endangers_nothing_and_asks_nobody(first: Plan, clust
 
 
 def test_judging_a_bring_up_adds_less_than_a_second(first: Plan, cluster: Topology) -> None:
-    """One second of process time is the limit for 78 steps; measured: 0.02 s."""
+    """One second of process time is the limit for every step of a bring-up; measured: 0.02 s."""
     began = time.process_time()
     Guard(cluster).verdicts(first)
     assert time.process_time() - began < 1.0

@@ -69,7 +69,7 @@ def test_every_step_can_be_read_aloud(plan: Plan) -> None:
         assert step.why in text and "Takes:" in text
         assert len(step.why) > 20 and step.why.endswith("."), step.id
     assert len(rows(plan)) == len(plan)
-    assert summary(plan).startswith("78 steps")
+    assert summary(plan).startswith(f"{len(plan)} steps")
 
 
 def test_the_planned_history_ends_with_everything_up(plan: Plan, cluster: Topology) -> None:
