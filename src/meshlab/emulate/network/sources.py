@@ -108,6 +108,7 @@ def _client_end(client: Address, server: Address) -> _End | None:
 
 _SOCK_DIAG_BY_FAMILY, _NLMSG_ERROR, _NETLINK_SOCK_DIAG = 20, 2, 4
 _ANY_STATE, _NO_COOKIE = 0xFFFFFFFF, 0xFFFFFFFF
+_LISTENING = 10
 
 
 def _asked(client: Address, server: Address) -> _End | None:
@@ -129,6 +130,8 @@ def _asked(client: Address, server: Address) -> _End | None:
         if struct.unpack_from("=i", reply, 16)[0] == -errno.ENOENT:
             return None
         raise OSError("sock_diag refused")
+    if reply[16 + 1] == _LISTENING:  # none is connected, but somebody listens where the client was
+        return None
     return _End(*struct.unpack_from("=II", reply, 16 + 64))
 
 

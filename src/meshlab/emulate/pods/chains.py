@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import signal
+import socket
 import sys
 import threading
 import time
@@ -35,6 +36,11 @@ class _Node(ThreadingHTTPServer):
         self.server_name, self.server_port = self.socket.getsockname()
         self.head = head
         self.lock = threading.Lock()
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        accepted, peer = self.socket.accept()
+        accepted.setblocking(True)  # some systems hand the listening socket's own way of waiting on
+        return accepted, peer
 
 
 class _Requests(BaseHTTPRequestHandler):
