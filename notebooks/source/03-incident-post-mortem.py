@@ -112,7 +112,8 @@ tables.causes(found.explanation)
 # %% tags=["varies"]
 from meshlab.views.panels.incident import IncidentPanel
 
-IncidentPanel(cluster, found.incident.timeline, found.replay.predicted)
+incident = IncidentPanel(cluster, found.incident.timeline, found.replay.predicted)
+incident
 
 # %% [markdown]
 # ## Did it behave as it should?
@@ -140,6 +141,17 @@ Links(
         (written.timeline, "predicted above observed"),
         (written.outages, "how long each service was away"),
     ]
+)
+
+# %% [markdown]
+# And the panel above as one page that needs no kernel, to be sent to somebody: [incident.html](../out/incident.html).
+
+# %%
+from meshlab.views.incident_page import write_page
+
+causes = " and ".join(found.explanation.best.components)
+page = write_page(
+    incident, Path("../out/incident.html"), "What happened?", f"The most likely cause: {causes}"
 )
 
 # %% [markdown]
