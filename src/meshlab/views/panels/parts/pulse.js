@@ -18,6 +18,7 @@ function nameRegions(panel, regions) {
     for (const part of panel.querySelectorAll("." + kind)) {
       if (part.tabIndex === 0) continue;
       part.tabIndex = 0;
+      part.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes the arrow keys for its cells
       part.setAttribute("role", "region");
       part.setAttribute("aria-label", name);
     }

@@ -3,6 +3,7 @@ function render({ model, el }) {
   const list = document.createElement("div");
   list.className = "meshlab-step-list";
   list.tabIndex = 0;
+  list.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes Home and the arrow keys for its cells
   list.setAttribute("role", "listbox");
   list.setAttribute("aria-label", "steps of the plan; arrow keys choose one to preview");
   el.append(list);
