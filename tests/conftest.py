@@ -41,6 +41,12 @@ def ctrl_c_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def no_width_of_the_runners(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes COLUMNS away, which pytest-xdist sets for its workers: what is piped goes to a file, not to a terminal."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says what the skipped tests lack, in one line before pytest's own last one."""

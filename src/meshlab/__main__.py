@@ -9,10 +9,11 @@ def main() -> None:
     """Runs the command line."""
     try:
         from meshlab.cli import main as run
+
+        run()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    run()
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def test_nothing_up_is_an_answer(meshlab: Callable[..., Done]) -> None:
 def test_a_design_that_is_not_there_is_said_in_words(meshlab: Callable[..., Done]) -> None:
     done = meshlab("import", "nosuch.md")
     assert done.returncode == 2
-    assert "nosuch.md: cannot be read: no such file or directory" in done.stderr
+    assert "nosuch.md: there is no such file" in done.stderr
     assert "Errno" not in done.stderr
 
 

@@ -55,9 +55,7 @@ def test_the_same_dice_spoil_a_document_in_the_same_way() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_fuzzer_sees_a_traceback_and_a_hang(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    unknown = Case("target", 1)
-    monkeypatch.setattr(
-        Case, "lay_out", lambda case, folder: 7
-    )  # no path at all: the reader cannot know what to do
+def test_the_fuzzer_sees_a_traceback(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    unknown = Case("a kind that nothing takes", 1)
+    monkeypatch.setattr(Case, "lay_out", lambda case, folder: folder / "file.yaml")
     assert watched.outcome(unknown).what == "traceback"

@@ -49,6 +49,7 @@ TAKING = {
         "validate": ["etcd"],
         "emulate up": [],
         "emulate status": [],
+        "emulate etcd": [],
         "emulate down": [],
         "emulate kill": ["master-1"],
         "emulate restart": ["master-1"],

@@ -80,7 +80,7 @@ def destroy(topology: Topology, target: Target, *, fresh: bool = False, looked: 
     draft = Draft(topology, target)
     for system in reversed(SYSTEMS):
         system.removal(draft)
-    for system in SYSTEMS:
+    for system in reversed(SYSTEMS):
         system.gone(draft)
     return _made(draft, "destroy", "direct", fresh, looked)
 

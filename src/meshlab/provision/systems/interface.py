@@ -129,7 +129,7 @@ class System:
     bring_up, removal
         Add its steps to a plan that makes the cluster, or takes it away.
     gone
-        Adds the steps that prove, after all removals, that nothing of it is left.
+        Adds the steps that end it after all removals: what was kept for them is put aside, nothing is proven left.
     claims, claimed
         What is proven of it once the cluster is up, and what of the topology that is about (plain JSON).
     """

@@ -10,4 +10,4 @@ from meshlab.provision.systems.strongbox.system import SYSTEM as strongbox
 from meshlab.provision.systems.talos.system import SYSTEM as talos
 from meshlab.provision.systems.vault.system import SYSTEM as vault
 
-SYSTEMS: tuple[System, ...] = (strongbox, aws, talos, kubernetes, vault, chains)
+SYSTEMS: tuple[System, ...] = (aws, strongbox, talos, kubernetes, vault, chains)

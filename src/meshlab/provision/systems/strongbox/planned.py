@@ -30,7 +30,7 @@ def strongbox_steps(draft: Draft) -> None:
     )
 
 
-def strongbox_removal(draft: Draft) -> None:
+def strongbox_retired(draft: Draft) -> None:
     """Adds the step that puts the secrets aside, after all that may need them."""
     draft.add(
         "remove/strongbox",

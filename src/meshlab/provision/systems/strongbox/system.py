@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from meshlab.provision.systems.interface import System
 from meshlab.provision.systems.strongbox import operations
-from meshlab.provision.systems.strongbox.planned import strongbox_removal, strongbox_steps
+from meshlab.provision.systems.strongbox.planned import strongbox_retired, strongbox_steps
 
 SYSTEM = System(
     "strongbox",
     operations=operations.OPERATIONS,
     bring_up=strongbox_steps,
-    removal=strongbox_removal,
+    gone=strongbox_retired,
 )
