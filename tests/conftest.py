@@ -5,6 +5,7 @@ What takes minutes runs first, so that files side by side end together.
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from hypothesis import Phase, settings
 
 from needs import counted
 
+# pytest-xdist sets it for its workers; what is piped goes to a file, not to a terminal of some width.
+os.environ.pop("COLUMNS", None)
 # Explaining a failure traces every line of every example, which makes parsing a spec twenty times slower.
 settings.register_profile(
     "meshlab", deadline=None, phases=[phase for phase in Phase if phase is not Phase.explain]
@@ -39,12 +42,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def ctrl_c_interrupts() -> None:
     """Gives SIGINT back to Python: a start in the background, or a library in an earlier test, may have taken it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(autouse=True)
-def no_width_of_the_runners(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes COLUMNS away, which pytest-xdist sets for its workers: what is piped goes to a file, not to a terminal."""
-    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.hookimpl(trylast=True)

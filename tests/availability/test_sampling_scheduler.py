@@ -112,5 +112,5 @@ def test_workers_without_meshlab_are_bad_input(patience: Callable[[float], None]
 
 def test_without_the_package_it_says_which_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"meshlab\[dask\]"):
+    with pytest.raises(MissingExtra, match=r"meshlab\[dask\]"):
         sample(rare(), samples=1000, scheduler="tcp://127.0.0.1:8786")
