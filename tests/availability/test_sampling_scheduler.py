@@ -12,6 +12,7 @@ import needs
 from meshlab.availability.sampling import HalfWidth, MeshModel, Need, Program, sample, sample_mesh
 from meshlab.availability.trees.formula import Works, at_least, failure
 from meshlab.model import InputError
+from meshlab.model.extras import MissingExtra
 from meshlab.model.spec import data_file, reference
 from meshlab.simulate import load_scenario, simulate
 from own_time import PATIENCE_S
