@@ -181,7 +181,13 @@ def test_every_package_that_is_imported_is_asked_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
     asked = {re.split(r"[\[<>=~!; ]", each)[0].replace("-", "_") for names in lists for each in names}
-    elsewhere = {"google": "protobuf", "grpc": "grpcio", "pydantic_core": "pydantic", "ruamel": "ruamel.yaml"}
+    elsewhere = {
+        "IPython": "ipython",
+        "google": "protobuf",
+        "grpc": "grpcio",
+        "pydantic_core": "pydantic",
+        "ruamel": "ruamel.yaml",
+    }
     imported = set()
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
