@@ -70,7 +70,7 @@ if supervisor_pid(state_dir()) is None:
     up(data_file("reference.yaml"))
 target = Target.embedded()
 
-# %%
+# %% tags=["varies"]
 breaking = BreakPanel(cluster, target, folder, "master-1")
 if not breaking.recorded:
     bringup = BringUpPanel(plan_bringup(cluster, target), cluster, target)
