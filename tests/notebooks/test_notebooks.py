@@ -85,8 +85,7 @@ def test_headings_of_a_notebook_leave_out_no_level(script: ModuleType, name: str
 
 def test_what_varies_is_recorded_and_not_compared(script: ModuleType) -> None:
     kept, now = script.committed(NAMES[2]), script.committed(NAMES[2])
-    varying = next(cell for cell in now.cells if cell.cell_type == "code" and script.varies(cell))
-    assert varying.outputs
+    varying = next(c for c in now.cells if c.cell_type == "code" and script.varies(c) and c.outputs)
     varying.outputs = []
     assert script.differences(kept, now) == []
     again = script.with_record(now, kept)
